@@ -1,0 +1,70 @@
+# make setup | serve | test | lint | bench | lock
+#
+# PYTHON chooses the interpreter (3.11 or newer). ARGS is handed on: make serve ARGS="--port 9000",
+# make test ARGS="tests/wire -q", make bench ARGS=--quick, make lock ARGS=--upgrade.
+
+PYTHON ?= python3
+ARGS ?=
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := setup
+.DELETE_ON_ERROR:
+.NOTPARALLEL:
+.PHONY: setup serve test lint bench lock
+
+BIN := .venv/bin
+PIP := $(PYTHON) -m pip --python .venv --disable-pip-version-check --quiet
+APT := DEBIAN_FRONTEND=noninteractive apt-get --quiet=2 --option=Dpkg::Use-Pty=0
+
+# $(call debian,CHECK,PACKAGES): where CHECK fails, root on Debian gets PACKAGES and others are told.
+define debian
+@if ! { $(1); } >/dev/null 2>&1; then \
+	if [ "$$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then \
+		echo "make $(MAKECMDGOALS): please install $(2) (on Debian: apt-get install $(2)), then run it again" >&2; \
+		exit 1; \
+	fi; \
+	echo "installing $(2)"; \
+	$(APT) install --yes --no-install-recommends $(2) >/dev/null 2>&1 || \
+		{ $(APT) update && $(APT) install --yes --no-install-recommends $(2) >/dev/null; }; \
+fi
+endef
+
+setup: .venv/.setup
+	@:
+
+# The environment is made without pip, which Debian splits off; the interpreter's own pip fills it.
+.venv/.setup: requirements/serve.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "Python 3.11 or newer is needed: make $(MAKECMDGOALS) PYTHON=/path/to/python3" >&2; exit 1; }
+	$(call debian,$(PYTHON) -m pip --version,python3-pip)
+	@$(PYTHON) -m venv --without-pip .venv
+	@echo "installing requirements/serve.txt"
+	@$(PIP) install --require-hashes --requirement requirements/serve.txt
+	@$(PIP) install --no-deps --no-build-isolation --editable .
+	@touch $@
+
+.venv/.test: requirements/test.txt .venv/.setup
+	@echo "installing requirements/test.txt"
+	@$(PIP) install --require-hashes --requirement requirements/test.txt
+	@touch $@
+
+serve: setup
+	@exec $(BIN)/writingmate serve $(ARGS)
+
+lint: .venv/.test
+	@$(BIN)/ruff check --quiet
+	@$(BIN)/ruff format --check --quiet
+	@$(BIN)/mypy
+
+# The tests start a PostgreSQL of their own; its programs are all they need.
+test: lint
+	$(call debian,command -v initdb || compgen -G '/usr/lib/postgresql/*/bin/initdb',postgresql)
+	@$(BIN)/pytest --numprocesses=2 $(ARGS)
+
+bench: setup
+	$(call debian,PATH="$$PATH:/usr/sbin" command -v nginx && command -v cc,nginx-light gcc libc6-dev)
+	@$(BIN)/python -m bench $(ARGS)
+
+lock:
+	@requirements/compile.sh $(ARGS)

@@ -1,0 +1,1 @@
+"""The ASGI data plane: finds the endpoint, reads the request, sends the answer."""

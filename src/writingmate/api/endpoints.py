@@ -1,0 +1,81 @@
+"""The endpoints that need a key: identify the caller, read the body, let the operation answer."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Final, TypeAlias
+
+from writingmate.api.auth import Directory, identify
+from writingmate.api.connection import Connection
+from writingmate.api.responder import AsgiClient
+from writingmate.errors import StalePrincipal, Unavailable
+from writingmate.operations.client import Client, Request
+from writingmate.types import DialectName, Principal
+
+ATTEMPTS: Final = 3
+"""How often a request is tried with fresh facts about its caller before it is given up."""
+
+Operation: TypeAlias = Callable[[Principal, Request, Client], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Operations:
+    """What can be asked for; each answers through the client or raises ApiError before it does.
+
+    Args:
+        generate: one text generation, in a dialect (`operations.generate.Generate.run`).
+        models: every model that the principal may use.
+        model: one of them, by its slug.
+    """
+
+    generate: Callable[[DialectName, Principal, Request, Client], Awaitable[None]]
+    models: Operation
+    model: Callable[[str, Principal, Request, Client], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoints:
+    """One method an endpoint; the order of checks is WIRE §2.3's: the key, then the body."""
+
+    directory: Directory
+    operations: Operations
+
+    async def chat(self, connection: Connection, client: AsgiClient) -> None:
+        """``POST /chat/completions``."""
+        await self._generate("chat", connection, client)
+
+    async def completions(self, connection: Connection, client: AsgiClient) -> None:
+        """``POST /completions``."""
+        await self._generate("completions", connection, client)
+
+    async def models(self, connection: Connection, client: AsgiClient) -> None:
+        """``GET /models``."""
+        principal = await identify(connection, self.directory, fresh=True)
+        await self.operations.models(principal, _request(connection, client, b""), client)
+
+    async def model(self, slug: str, connection: Connection, client: AsgiClient) -> None:
+        """``GET /models/{id}``."""
+        principal = await identify(connection, self.directory, fresh=True)
+        await self.operations.model(slug, principal, _request(connection, client, b""), client)
+
+    async def _generate(self, dialect: DialectName, connection: Connection, client: AsgiClient) -> None:
+        principal = await identify(connection, self.directory)
+        request = _request(connection, client, await connection.json())
+        for _ in range(ATTEMPTS - 1):
+            try:
+                await self.operations.generate(dialect, principal, request, client)
+            except StalePrincipal:
+                self.directory.forget(principal)
+            else:
+                return
+            principal = await identify(connection, self.directory)
+        try:
+            await self.operations.generate(dialect, principal, request, client)
+        except StalePrincipal as error:
+            self.directory.forget(principal)
+            raise Unavailable("Keys or workspaces of this server keep changing. Try again.") from error
+
+
+def _request(connection: Connection, client: AsgiClient, body: bytes) -> Request:
+    return Request(client.request_id, body, connection.headers, client.started, client.facts)

@@ -1,0 +1,80 @@
+"""The whole URL table.
+
+Paths are matched as they were sent, percent-encoding and all; only a model's id is decoded, so that
+``google/gemini-2.5-flash`` and ``google%2Fgemini-2.5-flash`` are the same model (WIRE §1.2).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Final, TypeAlias
+from urllib.parse import unquote
+
+from writingmate.api.connection import Connection
+from writingmate.api.docs import Docs
+from writingmate.api.endpoints import Endpoints
+from writingmate.api.openapi import Description
+from writingmate.api.probes import Probes
+from writingmate.api.responder import AsgiClient
+
+API: Final = b"/api/openai/v1"
+MODELS: Final = API + b"/models/"
+
+Endpoint: TypeAlias = Callable[[Connection, AsgiClient], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """One path: its name in logs and metrics, and an endpoint for each method.
+
+    ``public`` routes may be called from web pages of any origin.
+    """
+
+    name: str
+    methods: Mapping[str, Endpoint]
+    public: bool = True
+
+    def allowed(self) -> str:
+        """The value of ``allow``."""
+        return ", ".join([*self.methods, "OPTIONS"] if self.public else self.methods)
+
+
+class Routes:
+    """Finds the route of a path."""
+
+    def __init__(self, endpoints: Endpoints, description: Description, docs: Docs, probes: Probes) -> None:
+        self._model = endpoints.model
+        self._table: dict[bytes, Route] = {
+            API + b"/chat/completions": _write("chat.completions", endpoints.chat),
+            API + b"/completions": _write("completions", endpoints.completions),
+            API + b"/models": _read("models", endpoints.models),
+            API + b"/openapi.yaml": _read("openapi", description.yaml),
+            API + b"/openapi.json": _read("openapi", description.json),
+            API + b"/docs": _read("docs", docs.page),
+            **{API + b"/docs/" + name: _read("docs", docs.file(name)) for name in docs.names},
+            b"/healthz": _own("healthz", probes.health),
+            b"/readyz": _own("readyz", probes.readiness),
+            b"/metrics": _own("metrics", probes.metrics),
+        }
+
+    def find(self, path: bytes) -> Route | None:
+        """The route of a path as it was sent; None where there is none."""
+        route = self._table.get(path)
+        if route is None and path.startswith(MODELS) and len(path) > len(MODELS):
+            slug = unquote(path[len(MODELS) :])
+            return _read("models.one", partial(self._model, slug))
+        return route
+
+
+def _write(name: str, endpoint: Endpoint) -> Route:
+    return Route(name, {"POST": endpoint})
+
+
+def _read(name: str, endpoint: Endpoint) -> Route:
+    return Route(name, {"GET": endpoint, "HEAD": endpoint})
+
+
+def _own(name: str, endpoint: Endpoint) -> Route:
+    return Route(name, {"GET": endpoint, "HEAD": endpoint}, public=False)

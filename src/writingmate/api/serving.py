@@ -1,0 +1,64 @@
+"""What our server tells uvicorn: its limits, and how a process learns that it is to end."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Callable
+from types import FrameType
+from typing import Any, Final, TypeAlias
+
+from uvicorn.config import Config
+from uvicorn.lifespan.on import LifespanOn
+
+from writingmate.api.probes import DRAINING
+from writingmate.telemetry import log
+
+_Handler: TypeAlias = Callable[[int, FrameType | None], Any] | int | None
+
+ENDING: Final = (signal.SIGTERM, signal.SIGINT)
+
+
+class ServerConfig(Config):
+    """uvicorn's configuration, and the seconds that a request's head may take."""
+
+    header_seconds: float = 10.0
+
+    def load(self) -> None:
+        """Load the application; requests learn through its lifespan's state that the end has come."""
+        super().load()
+        self.lifespan_class = Lifespan
+
+
+class Lifespan(LifespanOn):
+    """The application's start and end. From the first signal to end, its state says so to every request."""
+
+    def __init__(self, config: Config) -> None:
+        super().__init__(config)
+        self._replaced: dict[int, _Handler] = {}
+
+    async def startup(self) -> None:
+        """Start the application, then listen for the signal before the server does."""
+        await super().startup()
+        if threading.current_thread() is threading.main_thread():
+            for number in ENDING:
+                self._replaced[number] = signal.getsignal(number)
+                signal.signal(number, self._heard(self._replaced[number]))
+
+    async def shutdown(self) -> None:
+        """End the application; signals are the server's again."""
+        for number, server in self._replaced.items():
+            signal.signal(number, server)
+        await super().shutdown()
+
+    def _heard(self, server: _Handler) -> Callable[[int, FrameType | None], None]:
+        """What to do on a signal: tell the requests, then do what the server does."""
+
+        def handler(number: int, frame: FrameType | None) -> None:
+            if not self.state.get(DRAINING):
+                self.state[DRAINING] = True
+                log.event("draining")
+            if callable(server):
+                server(number, frame)
+
+        return handler

@@ -1,0 +1,159 @@
+"""The composition root: settings in, an ASGI application out. The only file that names concrete classes."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+from writingmate import __version__
+from writingmate.api.application import DataPlane
+from writingmate.api.asgi import Receive, Scope, Send
+from writingmate.api.clock import Clock
+from writingmate.api.docs import Docs
+from writingmate.api.endpoints import Endpoints, Operations
+from writingmate.api.openapi import Description
+from writingmate.api.probes import Probes, schema_check
+from writingmate.api.routes import Routes
+from writingmate.catalog.discovery import Discovery
+from writingmate.catalog.resolve import Catalog
+from writingmate.identity.directory import Directory
+from writingmate.identity.signing import REFRESH_SECONDS
+from writingmate.jobs.runner import Job, Runner
+from writingmate.local.upstream import LocalUpstream
+from writingmate.metering.ledger import Ledger
+from writingmate.operations.client import Client, Request
+from writingmate.operations.generate import Generate
+from writingmate.operations.models import get_model, list_models
+from writingmate.providers.configured import configured, known_names, notes
+from writingmate.settings import Settings, read_settings
+from writingmate.storage.engine import Database
+from writingmate.storage.schema import require
+from writingmate.telemetry import log
+from writingmate.types import Principal, Provider
+from writingmate.upstream.base import Call, Timeouts
+from writingmate.upstream.client import HttpClient
+
+LAST_USED_SECONDS = 30.0
+LIST_TIMEOUTS = Timeouts(connect=5.0, first=20.0, idle=20.0)
+
+
+class Gateway:
+    """The ASGI application; its parts live between the lifespan's start and end."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self._parts = AsyncExitStack()
+        self._answer: Callable[[Scope, Receive, Send], Awaitable[None]] = _not_started
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request, or run the lifespan."""
+        if scope["type"] == "lifespan":
+            await self._lifespan(receive, send)
+        else:
+            await self._answer(scope, receive, send)
+
+    async def start(self) -> None:
+        """Open the database, the ledger and all that stands on them. Raises ConfigurationError."""
+        try:
+            await self._start()
+        except BaseException:
+            await self._parts.aclose()
+            raise
+
+    async def close(self) -> None:
+        """Close everything, last opened first; what is still under way is settled before the ledger ends."""
+        await self._parts.aclose()
+
+    async def _lifespan(self, receive: Receive, send: Send) -> None:
+        await receive()
+        try:
+            await self.start()
+        except Exception as error:  # noqa: BLE001  the edge of the process: the server reports it and ends
+            log.failure("start_failed", error)
+            await send({"type": "lifespan.startup.failed", "message": str(error)})
+            return
+        await send({"type": "lifespan.startup.complete"})
+        await receive()
+        await self.close()
+        await send({"type": "lifespan.shutdown.complete"})
+
+    async def _start(self) -> None:
+        settings, parts = self.settings, self._parts
+        database = Database.open(settings.database_url)
+        parts.callback(database.close)
+        require(database)
+        network = HttpClient()
+        parts.push_async_callback(network.close)
+        local = LocalUpstream(settings, network)
+        parts.push_async_callback(local.close)
+        providers = configured(settings)
+        catalog = Catalog(settings, providers, known=known_names(settings), local=local.models())
+        directory = Directory(database)
+        ledger = Ledger(database, lease_seconds=settings.lease_seconds)
+        await ledger.start()
+        parts.push_async_callback(ledger.close)
+        parts.push_async_callback(directory.flush_last_used)
+        runner = Runner(
+            [
+                Job("signing keys", REFRESH_SECONDS, directory.refresh),
+                Job("last used", LAST_USED_SECONDS, directory.flush_last_used),
+            ],
+            [_discovery(settings, catalog, providers, network).run, local.prepare],
+        )
+        runner.start()
+        parts.push_async_callback(runner.close)
+        timeouts = Timeouts(settings.timeouts.connect, settings.timeouts.first, settings.timeouts.idle)
+        generate = Generate(catalog, ledger, network, {"local": local}, timeouts)
+        self._serve(database, directory, catalog, generate)
+        for note in notes(settings):
+            log.event("notice", detail=note)
+
+    def _serve(self, database: Database, directory: Directory, catalog: Catalog, generate: Generate) -> None:
+        description = Description(self.settings.public_url)
+        endpoints = Endpoints(directory, _operations(catalog, generate))
+        probes = Probes([schema_check(database)])
+        clock = Clock()
+        clock.start()
+        self._parts.callback(clock.stop)
+        plane = DataPlane(Routes(endpoints, description, Docs(description), probes), clock, self.settings)
+        self._parts.push_async_callback(plane.drained, self.settings.drain_seconds)
+        self._answer = plane
+
+
+def create(settings: Settings | None = None) -> Gateway:
+    """The application, from ``settings`` or the process's environment; the server's factory."""
+    log.start()
+    log.event("starting", version=__version__, pid=os.getpid())
+    return Gateway(settings or read_settings(os.environ))
+
+
+def _operations(catalog: Catalog, generate: Generate) -> Operations:
+    async def models(principal: Principal, _: Request, client: Client) -> None:
+        await client.reply(200, {}, list_models(catalog, principal))
+
+    async def model(slug: str, principal: Principal, _: Request, client: Client) -> None:
+        await client.reply(200, {}, get_model(catalog, principal, slug))
+
+    return Operations(generate.run, models, model)
+
+
+def _discovery(
+    settings: Settings, catalog: Catalog, providers: tuple[Provider, ...], network: HttpClient
+) -> Discovery:
+    async def fetch(provider: Provider) -> bytes:
+        url = f"{provider.base_url}/models"
+        call = Call(url, provider.authorized(), b"", streaming=False, timeouts=LIST_TIMEOUTS, method="GET")
+        async with network.open(call) as reply:
+            return await reply.body()
+
+    folder: Path = settings.data_dir / "catalog"
+    discovery = Discovery(catalog, providers, folder, fetch)
+    discovery.load()
+    return discovery
+
+
+async def _not_started(_scope: Scope, _receive: Receive, _send: Send) -> None:
+    """No server asks before the lifespan's start is complete."""
+    raise RuntimeError("The application has not been started.")

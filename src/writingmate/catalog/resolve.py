@@ -1,0 +1,114 @@
+"""From a slug to a model that can be called: an immutable snapshot, replaced whole when lists change."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+
+from writingmate.catalog import models as rows
+from writingmate.errors import NotFound, PermissionDenied
+from writingmate.settings import ModelSection, Settings
+from writingmate.types import Model, Principal, Provider
+
+LONGEST_QUOTED = 200
+
+
+@dataclass(frozen=True, slots=True)
+class _Snapshot:
+    models: tuple[Model, ...]
+    by_slug: Mapping[str, Model]
+
+
+class Catalog:
+    """Every model that something configured serves.
+
+    Args:
+        settings: its ``[models]`` and ``[providers]`` sections.
+        providers: those that are configured.
+        known: names a route may use, whether configured or not; those of ``providers`` always count.
+        local: ready rows of the embedded models.
+
+    Raises:
+        ConfigurationError: a ``[models]`` section is wrong.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        providers: Iterable[Provider],
+        *,
+        known: Collection[str] = (),
+        local: Iterable[Model] = (),
+    ) -> None:
+        self._settings = settings
+        self._providers = {provider.name: provider for provider in providers}
+        self._known = {*known, *self._providers}
+        self._local = tuple(local)
+        self._shipped = rows.shipped()
+        self._found: dict[str, Mapping[str, ModelSection]] = {}
+        self._snapshot = self._taken()
+
+    def models(self) -> list[Model]:
+        """All models, by slug."""
+        return list(self._snapshot.models)
+
+    def get(self, slug: str) -> Model | None:
+        """The model of that slug, if a configured provider serves it."""
+        return self._snapshot.by_slug.get(slug)
+
+    def resolve(self, principal: Principal, slug: str) -> Model:
+        """The model that this caller may use.
+
+        Raises:
+            NotFound: no such model, or nothing configured serves it (WIRE §2.3).
+            PermissionDenied: the key's own list leaves it out (PRODUCT §1, §2).
+        """
+        model = self._snapshot.by_slug.get(slug)
+        if model is None:
+            raise NotFound(
+                f"The model `{quoted(slug)}` does not exist or you do not have access to it.",
+                code="model_not_found",
+            )
+        allowed = principal.allowed_models
+        if allowed is not None and slug not in allowed:
+            raise PermissionDenied(
+                f"This key may not use the model `{slug}`. Use one that GET /models lists, or another key.",
+                param="model",
+                code="model_not_in_plan",
+            )
+        return model
+
+    def local(self, models: Iterable[Model]) -> None:
+        """Replace the rows of the embedded models."""
+        self._local = tuple(models)
+        self._snapshot = self._taken()
+
+    def found(self, provider: str) -> Mapping[str, ModelSection]:
+        """What a provider last said that it serves, by its own names; empty if it never answered."""
+        return self._found.get(provider, {})
+
+    def discovered(self, provider: str, found: Mapping[str, ModelSection]) -> bool:
+        """Take a provider's new list; False if nothing changed."""
+        if self._found.get(provider) == found:
+            return False
+        self._found[provider] = found
+        self._snapshot = self._taken()
+        return True
+
+    def _taken(self) -> _Snapshot:
+        current = self._shipped
+        for provider in self._providers.values():
+            section = self._settings.providers.get(provider.name)
+            named = {name: ModelSection() for name in section.models} if section else {}
+            current = rows.declared(current, provider, {**named, **self.found(provider.name)})
+        current = rows.changed(current, self._settings, self._known)
+        by_slug = {
+            model.slug: model for model in (*rows.made(current, self._providers.values()), *self._local)
+        }
+        ordered = tuple(by_slug[slug] for slug in sorted(by_slug))
+        return _Snapshot(ordered, {str(slug): model for slug, model in by_slug.items()})
+
+
+def quoted(slug: str) -> str:
+    """A slug as a caller wrote it, short enough to repeat."""
+    return slug if len(slug) <= LONGEST_QUOTED else f"{slug[:LONGEST_QUOTED]}…"

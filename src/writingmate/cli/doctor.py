@@ -1,0 +1,188 @@
+"""``writingmate doctor``: looks at everything that a server needs, and says what to do about the rest."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import importlib.util
+import os
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+import msgspec
+import typer
+
+from writingmate.cli import models, output, setup
+from writingmate.cli.options import DataDir, Json
+from writingmate.errors import ConfigurationError, UpstreamError, UpstreamRefused
+
+if TYPE_CHECKING:
+    from writingmate.settings import Settings
+    from writingmate.storage.engine import Database
+    from writingmate.types import Provider
+    from writingmate.upstream.client import HttpClient
+
+LITTLE_ROOM = 1 << 30
+_SECONDS = 15.0
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What was looked at, how it is, and what to do where it is not well.
+
+    ``note`` is for what works but may not be meant so; only ``broken`` makes the command exit with 1.
+    """
+
+    check: str
+    status: Literal["ok", "note", "broken"]
+    detail: str
+    advice: str | None = None
+
+
+def add_to(app: typer.Typer) -> None:
+    """Register the command."""
+    app.command()(doctor)
+
+
+def doctor(*, data_dir: DataDir = None, json: Json = False) -> None:
+    """Check what a server needs, and say what to do.
+
+    That is the settings, the data folder, the database, each configured provider (it is asked for
+    its models) and the embedded models. What is broken makes the exit status 1.
+    """
+    findings = []
+    for finding in _examined(data_dir):
+        findings.append(finding)
+        if not json:
+            _print(finding)
+    if json:
+        output.document([dataclasses.asdict(finding) for finding in findings])
+    if any(finding.status == "broken" for finding in findings):
+        raise typer.Exit(1)
+
+
+def _examined(data_dir: DataDir) -> Iterator[Finding]:
+    try:
+        settings = setup.read(data_dir)
+    except ConfigurationError as error:
+        yield Finding("settings", "broken", str(error))
+        return
+    source = f"file {settings.settings_file}" if settings.settings_file else "no settings file"
+    yield Finding("settings", "ok", f"{source}; callers use {settings.public_url}")
+    yield _folder(settings)
+    yield from _database(settings)
+    yield from _providers(settings)
+    yield _local(settings)
+
+
+def _folder(settings: Settings) -> Finding:
+    folder = settings.data_dir
+    if not folder.is_dir():
+        return Finding("data folder", "broken", f"{folder} does not exist", "Run `writingmate init`.")
+    if not os.access(folder, os.W_OK | os.X_OK):
+        return Finding(
+            "data folder", "broken", f"{folder} cannot be written to", "Make it writable for this user."
+        )
+    free = shutil.disk_usage(folder).free
+    detail = f"{folder}, {free / (1 << 30):.1f} GiB free"
+    if free < LITTLE_ROOM:
+        return Finding("data folder", "note", detail, "Make room: a full disk stops every request.")
+    return Finding("data folder", "ok", detail)
+
+
+def _database(settings: Settings) -> Iterator[Finding]:
+    from writingmate.storage import schema
+
+    try:
+        with setup.reached(settings) as database:
+            schema.require(database)
+            yield Finding("database", "ok", f"{database.dialect}, schema revision {schema.HEAD}")
+            yield _people(database)
+    except ConfigurationError as error:
+        yield Finding("database", "broken", str(error))
+
+
+def _people(database: Database) -> Finding:
+    from writingmate.identity import store
+
+    with database.reading() as connection:
+        signing, people = len(store.load_signing_keys(connection)), len(store.list_users(connection))
+        keys = len(store.list_keys(connection))
+    detail = f"{people} users, {keys} developer keys, {signing} signing keys"
+    if not signing or not people:
+        return Finding("identity", "broken", detail, "Run `writingmate init`.")
+    return Finding("identity", "ok", detail)
+
+
+def _providers(settings: Settings) -> Iterator[Finding]:
+    from writingmate.providers import configured, notes
+
+    try:
+        found = configured(settings)
+        models.catalog(settings)
+    except ConfigurationError as error:
+        yield Finding("providers", "broken", str(error))
+        return
+    for note in notes(settings):
+        yield Finding("providers", "note", note)
+    if not found:
+        yield Finding("providers", "note", "none configured", "Set a provider's key, such as OPENAI_API_KEY.")
+    yield from asyncio.run(_asked(found))
+
+
+async def _asked(providers: tuple[Provider, ...]) -> list[Finding]:
+    """Every provider's list of models, all asked at once."""
+    from writingmate.upstream.client import HttpClient
+
+    client = HttpClient()
+    try:
+        return list(await asyncio.gather(*(_ask(client, provider) for provider in providers)))
+    finally:
+        await client.close()
+
+
+async def _ask(client: HttpClient, provider: Provider) -> Finding:
+    from writingmate.catalog.lists import read_list
+    from writingmate.upstream.base import Call, Timeouts
+
+    url = f"{provider.base_url}/models"
+    timeouts = Timeouts(connect=_SECONDS, first=_SECONDS, idle=_SECONDS)
+    call = Call(url, provider.authorized(), b"", streaming=False, timeouts=timeouts, method="GET")
+    name = f"provider {provider.name}"
+    try:
+        async with client.open(call) as reply:
+            found = read_list(await reply.body())
+    except (UpstreamError, msgspec.DecodeError, RecursionError) as error:
+        return Finding(name, "broken", f"{url}: {_reason(error)}", _advice(provider, error))
+    return Finding(name, "ok", f"{url}: {len(found)} text models")
+
+
+def _reason(error: Exception) -> str:
+    return error.detail if isinstance(error, UpstreamError) else "did not answer with a list of models"
+
+
+def _advice(provider: Provider, error: Exception) -> str:
+    name = provider.name.upper().replace("-", "_").replace(".", "_")
+    if isinstance(error, UpstreamRefused) and error.status in {401, 402, 403}:
+        return f"It does not accept the key: check {name}_API_KEY, or api_key in the settings file."
+    return (
+        f"Check the address ({name}_BASE_URL, or base_url in the settings file) and that it can be reached."
+    )
+
+
+def _local(settings: Settings) -> Finding:
+    if not settings.local:
+        return Finding("embedded models", "note", "off (WRITINGMATE_LOCAL)")
+    if importlib.util.find_spec("xllamacpp") is None:
+        advice = "pip install 'writingmate[local]' to have them, or WRITINGMATE_LOCAL=off."
+        return Finding("embedded models", "note", "not installed", advice)
+    slugs = [model.slug for model in models.local_models(settings)]
+    return Finding("embedded models", "ok", f"installed: {', '.join(slugs)}")
+
+
+def _print(finding: Finding) -> None:
+    print(f"{finding.status:<7} {finding.check}: {finding.detail}")
+    if finding.advice:
+        print(f"        → {finding.advice}")

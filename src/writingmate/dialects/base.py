@@ -1,0 +1,45 @@
+"""What joins a client's dialect to a provider's: a codec for the request and the reply, a stream codec."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from writingmate.dialects.watch import Watch
+from writingmate.types import DialectName
+from writingmate.wire.document import Document
+
+
+@dataclass(slots=True, eq=False)
+class Leg:
+    """One call to the provider; ``index`` is its place among the exchange's legs."""
+
+    dialect: DialectName
+    body: bytes = field(repr=False)
+    index: int = 0
+
+
+class StreamCodec(Protocol):
+    """One leg's stream: the provider's frames in, the client's out."""
+
+    def feed(self, frames: Sequence[bytes]) -> bytes:
+        """Frames for the client, b"" if none. Raises UpstreamBroken on an error frame."""
+
+    def end(self) -> bytes:
+        """The last frames. Raises UpstreamBroken if the stream stopped before its answer did."""
+
+
+class Codec(Protocol):
+    """From the client's dialect to ``target``, which the provider speaks, and back."""
+
+    target: DialectName
+
+    def requests(self) -> list[Document]:
+        """What to send, one document a leg. Raises UnsupportedParameter: refused by name."""
+
+    def reply(self, bodies: Sequence[bytes], watches: Sequence[Watch]) -> bytes:
+        """The client's body from the provider's, one a leg, each of them seen by its watch."""
+
+    def stream(self, leg: int, watches: Sequence[Watch]) -> StreamCodec:
+        """The state of one leg's stream."""

@@ -1,0 +1,135 @@
+"""The whole conversation of one request, without a socket: what to send, and what to answer."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from typing import Literal
+
+from writingmate.dialects import chat, completions, edits, prompt, watch
+from writingmate.dialects.base import Codec, Leg
+from writingmate.dialects.completions_codec import CompletionsOverChat
+from writingmate.dialects.grammar import Grammar, on
+from writingmate.dialects.relay import PassThrough
+from writingmate.dialects.watch import Watch
+from writingmate.errors import ApiError, UnsupportedParameter
+from writingmate.types import DialectName, Usage
+from writingmate.wire import document, sse
+from writingmate.wire.document import Document
+
+__all__ = ["GRAMMARS", "Exchange", "Leg"]
+
+#: To check a request with, before its exchange begins.
+GRAMMARS: dict[DialectName, Grammar] = {"chat": chat.GRAMMAR, "completions": completions.GRAMMAR}
+
+
+class Exchange:
+    """One client request, as one or more calls (legs) to a provider; made by `begin`.
+
+    ``streaming`` says which half is used: `reply` with every leg's body, or, leg after leg, `feed` and
+    `end`, and then `closing`.
+    """
+
+    def __init__(self, request: Document, codec: Codec, legs: tuple[Leg, ...], *, streaming: bool) -> None:
+        self.streaming = streaming
+        self.legs = legs
+        self._request = request
+        self._codec = codec
+        pass_usage = isinstance(codec, PassThrough) and chat.usage_asked(request)
+        self._watches = [Watch(pass_usage=pass_usage) for _ in legs]
+        self._streams = [codec.stream(leg.index, self._watches) for leg in legs] if streaming else []
+
+    @classmethod
+    def begin(  # noqa: PLR0913  # each is a fact of the route or of the request, and none belong together
+        cls,
+        dialect: DialectName,
+        request: Document,
+        spoken: Collection[DialectName],
+        *,
+        model: str,
+        slug: str,
+        request_id: str,
+        stream_usage: Literal["option", "always"] = "option",
+        max_tokens: int | None = None,
+    ) -> Exchange:
+        """Plan the calls for a request that its grammar allows.
+
+        Args:
+            dialect: the client's.
+            request: the client's document.
+            spoken: the dialects that the provider speaks.
+            model: the provider's name of the model.
+            slug: what the client called it.
+            request_id: ids of ours are made from it.
+            stream_usage: whether a stream's usage must be asked for (`types.Provider`).
+            max_tokens: tokens that each choice may take at most, None for no such limit.
+
+        Raises:
+            UnsupportedParameter: the provider's dialect cannot express something; ``param`` says what.
+        """
+        codec = _codec(dialect, request, spoken, slug=slug, request_id=request_id)
+        streaming = on(request, "stream")
+        legs = []
+        for index, outgoing in enumerate(codec.requests()):
+            outgoing["model"] = edits.text(model)
+            if streaming:
+                edits.ask_for_usage(outgoing, stream_usage)
+            if max_tokens is not None:
+                edits.clamp(outgoing, codec.target, max_tokens)
+            legs.append(Leg(codec.target, document.encode(outgoing), index))
+        return cls(request, codec, tuple(legs), streaming=streaming)
+
+    def reply(self, bodies: Sequence[bytes]) -> bytes:
+        """The client's body from the provider's, one a leg; the very same where nothing is translated.
+
+        Raises UpstreamBroken if one is not JSON, has no choices or is an error.
+        """
+        return self._codec.reply(bodies, self._watches)
+
+    def feed(self, leg: Leg, frames: Sequence[bytes]) -> bytes:
+        """Frames for the client, b"" if none. The end, and usage nobody asked for, are withheld.
+
+        Raises UpstreamBroken on an error frame.
+        """
+        return self._streams[leg.index].feed(frames)
+
+    def end(self, leg: Leg) -> bytes:
+        """The leg's stream is over: its last frames.
+
+        Raises UpstreamBroken if it ended without [DONE] and before every choice had its finish_reason.
+        """
+        return self._streams[leg.index].end()
+
+    def closing(self) -> bytes:
+        """What ends the client's stream, once the request is settled."""
+        return sse.DONE
+
+    def failure(self, error: ApiError) -> bytes:
+        """An error after the stream began, in the client's dialect (WIRE §2.4); the last frame."""
+        return sse.event(error.envelope())
+
+    @property
+    def usage(self) -> Usage | None:
+        """The sum over the legs so far; None if one of them answered and reported none."""
+        return watch.summed(self._watches)
+
+    def observed_text(self) -> str:
+        """All that the model wrote so far: text, reasoning, calls of tools."""
+        return "".join(seen.text() for seen in self._watches)
+
+    def prompt_text(self) -> str:
+        """The text of the prompt, and of what a model reads beside it: tools and the answer's format."""
+        return prompt.text(self._request)
+
+
+def _codec(
+    dialect: DialectName, request: Document, spoken: Collection[DialectName], *, slug: str, request_id: str
+) -> Codec:
+    if dialect in spoken:
+        return PassThrough(dialect, request)
+    if dialect == "completions" and "chat" in spoken:
+        return CompletionsOverChat(request, slug=slug, request_id=request_id)
+    raise UnsupportedParameter(
+        f"The model '{slug}' cannot be used with this endpoint: its provider offers "
+        f"{' and '.join(sorted(spoken)) or 'no text generation'} only.",
+        param="model",
+    )

@@ -1,0 +1,1 @@
+"""Who calls: users, their developer keys, and the principal that a key stands for (PRODUCT §2)."""

@@ -1,0 +1,1 @@
+"""The heart: requests are held before they cost anything, and settled exactly once (PRODUCT §4)."""

@@ -1,0 +1,129 @@
+"""The ledger's statements on SQLite. ``BEGIN IMMEDIATE`` has locked everything already."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Collection, Mapping, Sequence
+from itertools import chain
+from typing import Final
+
+from writingmate.metering.commands import EntryRow, HoldRow, RequestKey
+from writingmate.metering.rows import Count, CountKey
+from writingmate.metering.windows import WindowKey
+
+# Rows of one statement: half the cost of a row each, and the GIL is let go once instead of each time.
+CHUNKS: Final = (32, 16, 8, 4, 2, 1)
+
+
+def _insert(table: str, columns: Sequence[str]) -> Mapping[int, str]:
+    """The statement for each number of rows."""
+    row = f"({', '.join('?' for _ in columns)})"
+    names = ", ".join(columns)
+    return {size: f"INSERT INTO {table} ({names}) VALUES {', '.join([row] * size)}" for size in CHUNKS}  # noqa: S608  # names from our own types
+
+
+INSERT_HOLDS: Final = _insert("holds", HoldRow._fields)
+INSERT_ENTRIES: Final = _insert("entries", EntryRow._fields)
+SELECT_ENTRY: Final = (
+    f"SELECT {', '.join(EntryRow._fields)} FROM entries WHERE workspace_id = ? AND request_id = ?"  # noqa: S608  # the same
+)
+ADD_COUNT: Final = (
+    "INSERT INTO daily_message_count (workspace_id, day, user_id, model, count, input_tokens, output_tokens)"
+    " VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (workspace_id, day, user_id, model) DO UPDATE SET"
+    " count = count + excluded.count, input_tokens = input_tokens + excluded.input_tokens,"
+    " output_tokens = output_tokens + excluded.output_tokens"
+)
+ADD_TO_WINDOW: Final = (
+    "INSERT INTO windows (workspace_id, subject, meter, period, used, held) VALUES (?, ?, ?, ?, ?, ?)"
+    " ON CONFLICT (workspace_id, subject, meter, period) DO UPDATE SET"
+    " used = used + excluded.used, held = held + excluded.held"
+)
+SELECT_WINDOW: Final = (
+    "SELECT used, held FROM windows WHERE workspace_id = ? AND subject = ? AND meter = ? AND period = ?"
+)
+BEAT: Final = (
+    "INSERT INTO nodes (node_id, started_at, heartbeat_at, lease_seconds) VALUES (?, ?, ?, ?)"
+    " ON CONFLICT (node_id) DO UPDATE SET"
+    " heartbeat_at = excluded.heartbeat_at, lease_seconds = excluded.lease_seconds"
+)
+LOST: Final = (
+    f"SELECT {', '.join('holds.' + name for name in HoldRow._fields)} FROM holds"  # noqa: S608  # the same
+    " LEFT JOIN nodes ON nodes.node_id = holds.node_id"
+    " WHERE nodes.node_id IS NULL OR nodes.heartbeat_at + nodes.lease_seconds < ? LIMIT ?"
+)
+LEAVE: Final = "DELETE FROM nodes WHERE node_id = ? AND NOT EXISTS (SELECT 1 FROM holds WHERE node_id = ?)"
+FORGET: Final = (
+    "DELETE FROM nodes WHERE heartbeat_at + lease_seconds < ?"
+    " AND NOT EXISTS (SELECT 1 FROM holds WHERE holds.node_id = nodes.node_id)"
+)
+
+
+class SqliteRows:
+    """See `Rows`."""
+
+    def __init__(self, cursor: sqlite3.Cursor) -> None:
+        self._cursor = cursor
+
+    def revision(self) -> int:
+        """One look-up by key."""
+        row = self._cursor.execute("SELECT value FROM revisions WHERE name = 'identity'").fetchone()
+        return row[0] if row else 0
+
+    def delete_holds(self, keys: Sequence[RequestKey]) -> Collection[RequestKey]:
+        """One statement each: a list of row values would scan the table."""
+        execute = self._cursor.execute
+        return {
+            key
+            for key in keys
+            if execute("DELETE FROM holds WHERE workspace_id = ? AND request_id = ?", key).rowcount == 0
+        }
+
+    def windows(self, keys: Collection[WindowKey]) -> Mapping[WindowKey, tuple[int, int]]:
+        """Nothing to lock: whoever began the transaction writes alone."""
+        found = ((key, self._cursor.execute(SELECT_WINDOW, key).fetchone()) for key in keys)
+        return {key: row for key, row in found if row is not None}
+
+    def entry(self, key: RequestKey) -> EntryRow | None:
+        """By its whole key."""
+        row = self._cursor.execute(SELECT_ENTRY, key).fetchone()
+        return EntryRow(*row) if row else None
+
+    def insert_holds(self, rows: Sequence[HoldRow]) -> None:
+        """As they are."""
+        self._insert(INSERT_HOLDS, rows)
+
+    def insert_entries(self, rows: Sequence[EntryRow]) -> None:
+        """As they are."""
+        self._insert(INSERT_ENTRIES, rows)
+
+    def add_counts(self, counts: Mapping[CountKey, Count]) -> None:
+        """Rows are made where missing."""
+        self._cursor.executemany(ADD_COUNT, [key + count for key, count in counts.items()])
+
+    def add_to_windows(self, changes: Mapping[WindowKey, tuple[int, int]]) -> None:
+        """Rows are made where missing."""
+        self._cursor.executemany(ADD_TO_WINDOW, [key + change for key, change in changes.items()])
+
+    def beat(self, node_id: str, lease_seconds: float, now: float) -> None:
+        """By this machine's clock, which every process of a SQLite database shares."""
+        self._cursor.execute(BEAT, (node_id, now, now, lease_seconds))
+
+    def leave(self, node_id: str) -> None:
+        """In one statement, so that no hold slips in between."""
+        self._cursor.execute(LEAVE, (node_id, node_id))
+
+    def lost_holds(self, now: float, limit: int) -> Sequence[HoldRow]:
+        """In no particular order."""
+        return [HoldRow(*row) for row in self._cursor.execute(LOST, (now, limit))]
+
+    def forget_nodes(self, now: float) -> None:
+        """In one statement, so that no hold slips in between."""
+        self._cursor.execute(FORGET, (now,))
+
+    def _insert(self, statements: Mapping[int, str], rows: Sequence[tuple[object, ...]]) -> None:
+        start = 0
+        while left := len(rows) - start:
+            size = min(CHUNKS[0], 1 << (left.bit_length() - 1))
+            values = list(chain.from_iterable(rows[start : start + size]))
+            self._cursor.execute(statements[size], values)
+            start += size

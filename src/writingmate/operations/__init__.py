@@ -1,0 +1,1 @@
+"""One file per meaning: what the gateway does, over a `Request` and a `Client`."""

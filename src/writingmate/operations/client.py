@@ -1,0 +1,45 @@
+"""The seam between operations and whoever asked: no web framework is known behind it."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One API request, read whole. ``headers`` have lower-case names; ``started`` is a monotonic time.
+
+    ``facts`` is what its one log line says besides status and duration: an operation adds ids,
+    counts and names to it, never content.
+    """
+
+    id: str
+    body: bytes = field(repr=False)
+    headers: Mapping[bytes, bytes] = field(repr=False)
+    started: float = 0.0
+    facts: dict[str, str | int | float | None] = field(default_factory=dict)
+
+
+class Client(Protocol):
+    """Answers one request, once: either `reply`, or `start`, `send` any number of times, `finish`.
+
+    The implementation adds what every response carries (request id, processing time, CORS).
+    Sending to a client that has left is not an error: it does nothing.
+    """
+
+    async def reply(self, status: int, headers: Mapping[str, str], body: bytes) -> None:
+        """A whole answer of known length."""
+
+    async def start(self, headers: Mapping[str, str]) -> None:
+        """Begin a 200 event stream; from now on it is kept alive with comments while silent."""
+
+    async def send(self, frames: bytes) -> None:
+        """Pass on whole SSE events, flushed now; waits while the client reads slower."""
+
+    async def finish(self, frames: bytes = b"") -> None:
+        """The last events, then the end of the stream."""
+
+    async def while_connected(self, work: Awaitable[None]) -> None:
+        """Run ``work``; cancel it when the client leaves, and then raise ClientLeft."""

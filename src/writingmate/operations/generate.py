@@ -1,0 +1,243 @@
+"""Text generation: one request from its bytes to its receipt.
+
+The straight line: document → model and route → exchange → hold → upstream → frames → settle.
+The hold encloses everything that can fail; only what runs inside `while_connected` is cancelled
+when the client leaves, so that the settlement never is (ARCHITECTURE §1.4).
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from time import time
+
+from writingmate.catalog.resolve import Catalog
+from writingmate.dialects import demand
+from writingmate.dialects.exchange import GRAMMARS, Exchange, Leg
+from writingmate.errors import ApiError, ClientLeft, UpstreamError
+from writingmate.metering import tokens
+from writingmate.metering.estimate import bound
+from writingmate.metering.ledger import Hold, Ledger
+from writingmate.metering.limits import limits
+from writingmate.operations.client import Client, Request
+from writingmate.operations.failures import as_answer
+from writingmate.telemetry import log, metrics
+from writingmate.types import DialectName, Endpoint, Estimate, Limit, Model, Principal, Receipt, Route, Usage
+from writingmate.upstream.base import Call, Timeouts, Upstream
+from writingmate.wire import document, sse
+
+ENDPOINTS: dict[DialectName, Endpoint] = {"chat": "chat.completions", "completions": "completions"}
+
+
+@dataclass(frozen=True, slots=True)
+class Generate:
+    """The operation behind ``/chat/completions`` and ``/completions``.
+
+    ``upstreams`` maps a provider's name to where its calls go; others go to ``network``.
+    """
+
+    catalog: Catalog
+    ledger: Ledger
+    network: Upstream
+    upstreams: dict[str, Upstream]
+    timeouts: Timeouts
+
+    async def run(self, dialect: DialectName, principal: Principal, request: Request, client: Client) -> None:
+        """Answer one request. Raises ApiError and StalePrincipal before anything was sent."""
+        asked = document.parse(request.body)
+        GRAMMARS[dialect].check(asked)
+        model = self.catalog.resolve(principal, document.value(asked["model"]))
+        route = model.routes[0]
+        exchange = _exchange(dialect, asked, model, route, request)
+        estimate = _estimate(dialect, asked, model, route, len(request.body), limits(principal, time()))
+        _note(request, principal, model, route)
+        async with self.ledger.hold(request.id, principal, estimate) as hold:
+            answer = _Answer(self, exchange, hold, client, principal, route)
+            try:
+                await client.while_connected(answer.give())
+            except ClientLeft:
+                hold.mark("cancelled")
+            finally:
+                await answer.account()
+                request.facts.update(answer.facts())
+
+
+class _Answer:
+    """One answer on its way: knows what was asked of the provider and what came back so far."""
+
+    def __init__(
+        self,
+        operation: Generate,
+        exchange: Exchange,
+        hold: Hold,
+        client: Client,
+        principal: Principal,
+        route: Route,
+    ) -> None:
+        self._upstream = operation.upstreams.get(route.provider.name, operation.network)
+        self._timeouts = operation.timeouts
+        self._exchange = exchange
+        self._hold = hold
+        self._client = client
+        self._principal = principal
+        self._route = route
+        self._receipt: Receipt | None = None
+        self._owed = False  # the provider has been asked and has not refused
+
+    async def give(self) -> None:
+        """Ask and answer. Raises ApiError as long as nothing has been sent."""
+        try:
+            await (self._stream() if self._exchange.streaming else self._whole())
+        except UpstreamError as error:
+            self._owed = False
+            self._report(error)
+            raise as_answer(error) from error
+
+    async def _whole(self) -> None:
+        bodies = []
+        for leg in self._exchange.legs:
+            self._owed = True
+            async with self._upstream.open(self._call(leg)) as reply:
+                bodies.append(await reply.body())
+                self._hold.served_by(reply.headers.get("x-request-id"))
+        body = self._exchange.reply(bodies)
+        receipt = await self._settle()
+        await self._client.reply(200, self._headers(receipt), body)
+
+    async def _stream(self) -> None:
+        started = False
+        try:
+            for leg in self._exchange.legs:
+                self._owed = True
+                async with self._upstream.open(self._call(leg)) as reply:
+                    self._hold.served_by(reply.headers.get("x-request-id"))
+                    async for frames in reply.frames():
+                        out = self._exchange.feed(leg, frames)
+                        if not started:
+                            await self._client.start(self._headers(None))
+                            started = True
+                        if out:
+                            await self._client.send(out)
+                await self._client.send(self._exchange.end(leg))
+        except UpstreamError as error:
+            if not started:
+                raise
+            await self._break_off(error)
+            return
+        await self._finish(None)
+
+    async def _break_off(self, error: UpstreamError) -> None:
+        """The provider died after the 200: what came is charged, an error frame ends the stream."""
+        self._report(error)
+        self._hold.mark("broken")
+        await self._finish(as_answer(error))
+
+    async def _finish(self, error: ApiError | None) -> None:
+        """Settle, then the last frames: the count, and either the dialect's end or an error."""
+        try:
+            receipt = await self._settle()
+        except ApiError as unsettled:
+            await self._client.finish(self._exchange.failure(unsettled))
+            return
+        last = self._exchange.closing() if error is None else self._exchange.failure(error)
+        await self._client.finish(_count(receipt) + last)
+
+    async def _settle(self) -> Receipt:
+        await self._observe()
+        self._receipt = await self._hold.settle()
+        metrics.messages(self._receipt.messages)
+        return self._receipt
+
+    async def _observe(self) -> None:
+        """Tell the hold what was used: the provider's word, else our own count of what we saw."""
+        usage = self._exchange.usage
+        if usage is not None:
+            self._hold.observe(usage)
+            return
+        prompt, answer = self._exchange.prompt_text(), self._exchange.observed_text()
+        # Should the count below be cancelled, this rough one stands: four bytes a token.
+        self._hold.observe(Usage(len(prompt) // 4, len(answer) // 4), estimated=True)
+        counted = await asyncio.to_thread(lambda: Usage(tokens.count(prompt), tokens.count(answer)))
+        self._hold.observe(counted, estimated=True)
+
+    async def account(self) -> None:
+        """On the way out, whatever happened: what the provider may bill for is observed."""
+        if self._receipt is None and self._owed:
+            await self._observe()
+
+    def facts(self) -> dict[str, str | int | float | None]:
+        """For the request's log line."""
+        return {"messages": self._receipt.messages} if self._receipt else {}
+
+    def _call(self, leg: Leg) -> Call:
+        provider = self._route.provider
+        url = provider.base_url + provider.paths[leg.dialect]
+        return Call(url, provider.authorized(), leg.body, self._exchange.streaming, self._timeouts)
+
+    def _headers(self, receipt: Receipt | None) -> dict[str, str]:
+        headers = {
+            "x-writingmate-workspace": self._principal.workspace_id,
+            "x-writingmate-route": f"{self._route.provider.name}/{self._route.model}",
+        }
+        if receipt is not None:
+            headers["x-writingmate-counted-messages"] = str(receipt.messages)
+            if receipt.remaining is not None:
+                headers["x-writingmate-remaining-messages"] = str(receipt.remaining)
+        return headers
+
+    def _report(self, error: UpstreamError) -> None:
+        provider = self._route.provider.name
+        metrics.upstream_failed(provider, type(error).__name__)
+        log.failure("upstream_failed", error, request_id=self._hold.request_id, provider=provider)
+
+
+def _exchange(
+    dialect: DialectName, asked: document.Document, model: Model, route: Route, request: Request
+) -> Exchange:
+    return Exchange.begin(
+        dialect,
+        asked,
+        route.provider.paths,
+        model=route.model,
+        stream_usage=route.provider.stream_usage,
+        slug=model.slug,
+        request_id=request.id,
+    )
+
+
+def _estimate(
+    dialect: DialectName,
+    asked: document.Document,
+    model: Model,
+    route: Route,
+    size: int,
+    against: tuple[Limit, ...],
+) -> Estimate:
+    most = demand.tokens(asked)
+    bounds = bound(size, model.max_output_tokens if most is None else most, demand.choices(asked))
+    return Estimate(
+        model=model.slug,
+        provider=route.provider.name,
+        upstream_model=route.model,
+        endpoint=ENDPOINTS[dialect],
+        prompt_tokens=bounds.prompt_tokens,
+        completion_tokens=bounds.completion_tokens,
+        limits=against,
+    )
+
+
+def _count(receipt: Receipt) -> bytes:
+    """The comment that carries a stream's count, which a header no longer can (PRODUCT §1)."""
+    rest = "" if receipt.remaining is None else f" remaining_messages={receipt.remaining}"
+    text = f"writingmate counted_messages={receipt.messages}{rest} request_id={receipt.request_id}"
+    return sse.comment(text.encode())
+
+
+def _note(request: Request, principal: Principal, model: Model, route: Route) -> None:
+    request.facts.update(
+        workspace=principal.workspace_id,
+        user=principal.user_id,
+        key=principal.key_id,
+        model=model.slug,
+        provider=route.provider.name,
+    )

@@ -1,0 +1,46 @@
+"""``GET /models`` and ``GET /models/{id}``: OpenAI's four fields and ours (PRODUCT §1, WIRE §4)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from writingmate.catalog.resolve import Catalog, quoted
+from writingmate.errors import NotFound
+from writingmate.types import Model, Principal
+
+
+def list_models(catalog: Catalog, principal: Principal) -> bytes:
+    """The list of the models that this caller may use."""
+    allowed = principal.allowed_models
+    models = [model for model in catalog.models() if allowed is None or model.slug in allowed]
+    return msgspec.json.encode({"object": "list", "data": [_shown(model) for model in models]})
+
+
+def get_model(catalog: Catalog, principal: Principal, slug: str) -> bytes:
+    """One model, by its decoded slug.
+
+    Raises:
+        NotFound: in the words OpenAI uses here (WIRE §2.3), which differ from those of a POST.
+        PermissionDenied: the key's own list leaves it out.
+    """
+    if catalog.get(slug) is None:
+        raise NotFound(f"The model '{quoted(slug)}' does not exist", param="model", code="model_not_found")
+    return msgspec.json.encode(_shown(catalog.resolve(principal, slug)))
+
+
+def _shown(model: Model) -> dict[str, Any]:
+    return {
+        "id": model.slug,
+        "object": "model",
+        "created": model.created,
+        "owned_by": model.owned_by,
+        "name": model.name,
+        "context_length": model.context_length,
+        "max_output_tokens": model.max_output_tokens,
+        "tier": model.tier,
+        "modalities": {"input": model.input_modalities, "output": model.output_modalities},
+        "endpoints": model.endpoints,
+        "pricing": model.pricing,
+    }

@@ -1,0 +1,152 @@
+"""Which providers can be called: the shipped rows and the settings' sections, joined with their keys."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Mapping
+from urllib.parse import urlsplit
+
+from writingmate.errors import ConfigurationError
+from writingmate.providers.rows import PATHS, ROWS, Row
+from writingmate.settings import ProviderSection, Settings, checked_url
+from writingmate.types import Provider
+
+OWN_KEY = "wm_v2."
+_HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
+_CONNECTION_HEADERS = frozenset({"host", "content-length", "transfer-encoding", "connection", "upgrade"})
+_EMPTY = ProviderSection()
+
+
+def configured(settings: Settings) -> tuple[Provider, ...]:
+    """Every provider that can be called, shipped ones first.
+
+    A hosted one needs its key: from its variable, else from the settings file. A self-hosted one
+    needs its address. One that only the settings file knows needs a ``base_url``.
+
+    Raises:
+        ConfigurationError: names the variable or key of the settings file, never its value.
+    """
+    shipped = (_shipped(row, settings) for row in ROWS.values())
+    further = (_further(name, settings) for name in settings.providers if name not in ROWS)
+    return tuple(provider for provider in (*shipped, *further) if provider is not None)
+
+
+def known_names(settings: Settings) -> frozenset[str]:
+    """Names a route may use, configured now or not."""
+    return frozenset({*ROWS, *settings.providers})
+
+
+def notes(settings: Settings) -> tuple[str, ...]:
+    """Sentences for an operator about variables that are set but could not be used."""
+    return tuple(
+        f"{row.key_variable} holds a developer key, which is for clients, so {row.name} is not used. "
+        f"Set the key of {row.name} itself, or unset the variable where the server starts."
+        for row in ROWS.values()
+        if _is_own_key(_variable(row, settings), settings)
+    )
+
+
+def _shipped(row: Row, settings: Settings) -> Provider | None:
+    section = settings.providers.get(row.name)
+    base_url = _address(row, section, settings)
+    api_key = _key(row.name, _variable(row, settings), section or _EMPTY, settings)
+    located = section is not None if row.self_hosted else section is not None and section.base_url is not None
+    if not located and (base_url is None if row.self_hosted else api_key is None):
+        return None
+    return _joined(row, section or _EMPTY, base_url or row.base_url, api_key, settings)
+
+
+def _further(name: str, settings: Settings) -> Provider:
+    section = settings.providers[name]
+    if section.base_url is None:
+        near = difflib.get_close_matches(name, ROWS, n=1)
+        advice = f"did you mean [providers.{near[0]}]?" if near else "it is not one that ships; add base_url."
+        raise ConfigurationError(f"{_where(settings, name)}: base_url is missing; {advice}")
+    row = Row(name=name, base_url=section.base_url, key_variable="", url_variables=())
+    api_key = _key(name, section.api_key_env or "", section, settings)
+    return _joined(row, section, checked_url(section.base_url, _where(settings, name)), api_key, settings)
+
+
+def _joined(
+    row: Row, section: ProviderSection, base_url: str, api_key: str | None, settings: Settings
+) -> Provider:
+    headers = {**row.headers, **_checked_headers(section.headers, f"{_where(settings, row.name)}.headers")}
+    return Provider(
+        name=row.name,
+        base_url=base_url,
+        paths={dialect: PATHS[dialect] for dialect in section.dialects or row.dialects},
+        api_key=api_key,
+        headers={name: value for name, value in headers.items() if value},
+        stream_usage=row.stream_usage,
+        discovers=row.self_hosted if section.discover is None else section.discover,
+    )
+
+
+def _variable(row: Row, settings: Settings) -> str:
+    section = settings.providers.get(row.name)
+    return section.api_key_env if section and section.api_key_env else row.key_variable
+
+
+def _key(name: str, variable: str, section: ProviderSection, settings: Settings) -> str | None:
+    where = f"{_where(settings, name)}.api_key"
+    if variable in settings.environ and not _is_own_key(variable, settings):
+        return _checked_key(settings.environ[variable], variable)
+    if section.api_key is not None:
+        return _checked_key(section.api_key, where)
+    if section.api_key_env is not None and variable not in settings.environ:
+        raise ConfigurationError(f"{where}_env: {variable} is not set; set it, or remove api_key_env.")
+    return None
+
+
+def _is_own_key(variable: str, settings: Settings) -> bool:
+    """Clients are told to export OPENAI_API_KEY with our key: it must not go to OpenAI, nor back to us."""
+    shipped = any(variable == row.key_variable for row in ROWS.values())
+    return shipped and settings.environ.get(variable, "").startswith(OWN_KEY)
+
+
+def _address(row: Row, section: ProviderSection | None, settings: Settings) -> str | None:
+    for variable in row.url_variables:
+        if variable in settings.environ:
+            text = settings.environ[variable]
+            address = _ollama_host(text) if variable == "OLLAMA_HOST" else text
+            return _versioned(checked_url(address, variable), row)
+    if section is not None and section.base_url is not None:
+        return _versioned(checked_url(section.base_url, f"{_where(settings, row.name)}.base_url"), row)
+    return None
+
+
+def _versioned(base_url: str, row: Row) -> str:
+    """Self-hosted servers are usually named without the path under which they speak OpenAI's API."""
+    return f"{base_url}/v1" if row.self_hosted and not urlsplit(base_url).path else base_url
+
+
+def _ollama_host(text: str) -> str:
+    """OLLAMA_HOST is ``host``, ``host:port`` or a URL, and often the wildcard its server listens on."""
+    scheme, separator, rest = text.rpartition("://")
+    host, colon, port = rest.rstrip("/").rpartition(":")
+    if not colon or port.endswith("]"):
+        host, port = rest.rstrip("/"), {"http": "80", "https": "443"}.get(scheme, "11434")
+    host = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "[::]": "[::1]"}.get(host, host)  # noqa: S104  # replaced
+    return f"{scheme if separator else 'http'}://{host}:{port}"
+
+
+def _checked_key(key: str, where: str) -> str:
+    if not key.isascii() or not key.isprintable() or " " in key:
+        raise ConfigurationError(f"{where}: holds spaces or characters that no key has; copy it again.")
+    return key
+
+
+def _checked_headers(headers: Mapping[str, str], where: str) -> dict[str, str]:
+    checked: dict[str, str] = {}
+    for name, value in headers.items():
+        if not _HEADER_NAME.fullmatch(name) or name.lower() in _CONNECTION_HEADERS:
+            raise ConfigurationError(f"{where}: {name!r} cannot be sent as a header.")
+        if not value.isascii() or not (value.isprintable() or not value):
+            raise ConfigurationError(f"{where}.{name}: must be printable ASCII.")
+        checked[name.lower()] = value.strip()
+    return checked
+
+
+def _where(settings: Settings, name: str) -> str:
+    return f"{settings.settings_file or 'settings'}: providers.{name}"

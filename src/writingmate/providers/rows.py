@@ -1,0 +1,100 @@
+"""The providers that ship: one row each, in the order of the documentation.
+
+Sources are the providers' own reference pages, read in November 2026:
+
+* Mistral refuses ``stream_options`` with 422 and sends usage in the last chunk of every stream.
+* OpenRouter always sends usage; ``stream_options`` has no effect there.
+* OpenAI's ``/completions`` refuses chat models, which are what the catalog routes to it; DeepSeek's
+  is a beta under another path; Groq and Mistral have none; xAI's is a legacy that its reasoning
+  models do not serve. So these rows speak chat only, and completions are translated.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Literal
+
+from writingmate.types import DialectName
+
+PATHS: Mapping[DialectName, str] = MappingProxyType(
+    {"chat": "/chat/completions", "completions": "/completions"}
+)
+_CHAT: tuple[DialectName, ...] = ("chat",)
+_BOTH: tuple[DialectName, ...] = ("chat", "completions")
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A provider as shipped.
+
+    ``key_variable`` holds its key, ``url_variables`` point elsewhere (the first one set counts).
+    One that is ``self_hosted`` needs no key: it is configured by saying where it is, its addresses
+    may leave out ``/v1``, and its models are asked for, since nobody else knows them.
+    """
+
+    name: str
+    base_url: str
+    key_variable: str
+    url_variables: tuple[str, ...]
+    dialects: tuple[DialectName, ...] = _CHAT
+    stream_usage: Literal["option", "always"] = "option"
+    headers: Mapping[str, str] = field(default_factory=dict)
+    self_hosted: bool = False
+
+
+def _hosted(
+    name: str,
+    base_url: str,
+    dialects: tuple[DialectName, ...] = _CHAT,
+    *,
+    stream_usage: Literal["option", "always"] = "option",
+    headers: Mapping[str, str] | None = None,
+) -> Row:
+    variable = name.upper()
+    return Row(
+        name=name,
+        base_url=base_url,
+        key_variable=f"{variable}_API_KEY",
+        url_variables=(f"{variable}_BASE_URL",),
+        dialects=dialects,
+        stream_usage=stream_usage,
+        headers=headers or {},
+    )
+
+
+def _self_hosted(name: str, base_url: str, *further_variables: str) -> Row:
+    variable = name.upper()
+    return Row(
+        name=name,
+        base_url=base_url,
+        key_variable=f"{variable}_API_KEY",
+        url_variables=(f"{variable}_BASE_URL", *further_variables),
+        dialects=_BOTH,
+        self_hosted=True,
+    )
+
+
+ROWS: Mapping[str, Row] = MappingProxyType(
+    {
+        row.name: row
+        for row in (
+            _hosted("openai", "https://api.openai.com/v1"),
+            _hosted(
+                "openrouter",
+                "https://openrouter.ai/api/v1",
+                headers={"x-title": "writingmate", "x-openrouter-title": "writingmate"},
+            ),
+            _hosted("groq", "https://api.groq.com/openai/v1"),
+            _hosted("mistral", "https://api.mistral.ai/v1", stream_usage="always"),
+            _hosted("deepseek", "https://api.deepseek.com"),
+            _hosted("xai", "https://api.x.ai/v1"),
+            _hosted("together", "https://api.together.ai/v1", _BOTH),
+            _hosted("fireworks", "https://api.fireworks.ai/inference/v1", _BOTH),
+            _self_hosted("ollama", "http://127.0.0.1:11434/v1", "OLLAMA_HOST"),
+            _self_hosted("vllm", "http://127.0.0.1:8000/v1"),
+            _self_hosted("llamacpp", "http://127.0.0.1:8080/v1"),
+        )
+    }
+)

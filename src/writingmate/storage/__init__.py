@@ -1,0 +1,1 @@
+"""Where rows live: one database, SQLite or PostgreSQL, behind SQLAlchemy Core."""

@@ -1,0 +1,165 @@
+"""Leaf values that every layer may name; they carry data and no behaviour worth a mock.
+
+Units: tokens are provider tokens after normalisation (``prompt_tokens`` includes the cached
+ones, ``completion_tokens`` includes reasoning), messages are billed units, times are UNIX
+seconds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal, NewType, TypeAlias
+
+ModelSlug = NewType("ModelSlug", str)
+
+Endpoint: TypeAlias = Literal["chat.completions", "completions"]
+DialectName: TypeAlias = Literal["chat", "completions"]
+Tier: TypeAlias = Literal["basic", "pro", "ultimate"]
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Tokens of one request as OpenAI counts them (WIRE §13)."""
+
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    cached_tokens: int = 0
+    reasoning_tokens: int = 0
+
+    def __add__(self, other: Usage) -> Usage:
+        return Usage(
+            self.prompt_tokens + other.prompt_tokens,
+            self.completion_tokens + other.completion_tokens,
+            self.cached_tokens + other.cached_tokens,
+            self.reasoning_tokens + other.reasoning_tokens,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Principal:
+    """Who calls: a user, acting in a workspace, by a developer key.
+
+    ``revision`` is the identity revision these facts were read at; a hold made with an older one
+    is refused, which is how a revoked key stops at once in every process. ``daily_cap`` is the
+    key's own limit in messages a day.
+    """
+
+    user_id: str
+    workspace_id: str
+    key_id: str
+    plan: str
+    revision: int
+    allowed_models: frozenset[str] | None = None
+    daily_cap: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """One counter: what ``meter`` counts for ``subject`` in ``period``, inside a workspace.
+
+    ``subject`` is ``workspace``, ``user:ID`` or ``key:ID``; ``meter`` such as ``messages:pro``;
+    ``period`` such as ``2026-11-22``, ``2026-11`` or ``lifetime``.
+    """
+
+    workspace_id: str
+    subject: str
+    meter: str
+    period: str
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """At most ``allowed`` messages in ``window``; ``resets_at`` is None for a lifetime pool."""
+
+    window: Window
+    allowed: int
+    resets_at: int | None = None
+    code: str = "daily_limit_reached"
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """What a request may cost at most, and every limit it counts against.
+
+    The token figures are upper bounds: never less than what the provider can report for a
+    well-behaved request.
+    """
+
+    model: str
+    provider: str
+    upstream_model: str
+    endpoint: Endpoint
+    prompt_tokens: int
+    completion_tokens: int
+    limits: tuple[Limit, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What a settled request cost. ``remaining`` is the tightest limit's rest, None if none applies."""
+
+    request_id: str
+    messages: int
+    usage: Usage
+    flags: frozenset[str] = frozenset()
+    remaining: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Provider:
+    """A row: where a provider is, how its key is presented, which dialects it speaks at which path.
+
+    ``paths`` maps a dialect to the path below ``base_url``. ``stream_usage`` says whether the
+    provider must be asked for a stream's usage with ``stream_options.include_usage``
+    (``option``), sends it unasked and refuses the option (``always``).
+    """
+
+    name: str
+    base_url: str
+    paths: Mapping[DialectName, str]
+    api_key: str | None = field(default=None, repr=False)
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    stream_usage: Literal["option", "always"] = "option"
+    discovers: bool = False
+
+
+    def authorized(self) -> dict[str, str]:
+        """The headers of a call: the row's own, and the key as a bearer token."""
+        if self.api_key is None:
+            return dict(self.headers)
+        return {**self.headers, "authorization": f"Bearer {self.api_key}"}
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """One way to serve a model: a configured provider and the model's name there."""
+
+    provider: Provider
+    model: str
+
+
+@dataclass(frozen=True, slots=True)
+class Pricing:
+    """US dollars per million tokens, as decimal strings so that nothing is rounded."""
+
+    input: str
+    output: str
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """A catalog row with the routes that are configured now, in the order they are tried."""
+
+    slug: ModelSlug
+    name: str
+    owned_by: str
+    created: int
+    tier: Tier
+    context_length: int
+    max_output_tokens: int
+    input_modalities: tuple[str, ...] = ("text",)
+    output_modalities: tuple[str, ...] = ("text",)
+    endpoints: tuple[str, ...] = ("chat.completions", "completions")
+    pricing: Pricing | None = None
+    routes: tuple[Route, ...] = ()

@@ -1,0 +1,1 @@
+"""All sockets to providers are behind one seam, `Upstream`."""

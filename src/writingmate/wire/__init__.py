@@ -1,0 +1,1 @@
+"""Bytes without opinions: JSON documents one level deep, and server-sent events."""

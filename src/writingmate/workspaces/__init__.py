@@ -1,0 +1,1 @@
+"""Workspaces: what a plan, a bill and a set of members belong to (PRODUCT §3)."""

@@ -1,0 +1,1 @@
+"""Tests mirror the package; `tests.fakes` are the servers they talk to."""

@@ -1,0 +1,209 @@
+"""A data plane on a real uvicorn on loopback, with a small directory and small operations behind it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from socket import socket
+
+import msgspec
+from uvicorn.config import Config
+from uvicorn.server import Server
+
+from tests.openapi_check import Checked
+from writingmate.api.application import DataPlane
+from writingmate.api.asgi import Application, Receive, Scope, Send
+from writingmate.api.clock import Clock
+from writingmate.api.docs import Docs
+from writingmate.api.endpoints import Endpoints, Operations
+from writingmate.api.openapi import Description
+from writingmate.api.probes import Check, Probes
+from writingmate.api.routes import Routes
+from writingmate.api.server import configure, listen
+from writingmate.errors import NotFound, PermissionDenied, StalePrincipal, Unauthenticated
+from writingmate.operations.client import Client, Request
+from writingmate.settings import Settings
+from writingmate.types import DialectName, Principal
+
+KEY = "wm_v2.id.secret.signature"
+BEARER = f"Bearer {KEY}"
+PREFIX = "/api/openai/v1"
+CHAT = f"{PREFIX}/chat/completions"
+MODELS = f"{PREFIX}/models"
+ANSWER = {
+    "id": "chatcmpl-1",
+    "object": "chat.completion",
+    "created": 1,
+    "model": "m",
+    "choices": [{"index": 0, "message": {"role": "assistant", "content": "x"}, "finish_reason": "stop"}],
+}
+CHUNK = {
+    "id": "chatcmpl-1",
+    "object": "chat.completion.chunk",
+    "created": 1,
+    "model": "m",
+    "choices": [{"index": 0, "delta": {"content": "x"}, "finish_reason": None}],
+}
+FRAME = b"data: " + msgspec.json.encode(CHUNK) + b"\n\n"
+DONE = b"data: [DONE]\n\n"
+HEADERS = {"x-writingmate-workspace": "w", "x-writingmate-route": "fake/m"}
+MODEL = {
+    "object": "model",
+    "created": 1,
+    "owned_by": "fake",
+    "name": "M",
+    "context_length": 8,
+    "max_output_tokens": 8,
+    "tier": "basic",
+    "modalities": {"input": ["text"], "output": ["text"]},
+    "endpoints": ["chat.completions"],
+    "pricing": None,
+}
+
+Generate = Callable[[DialectName, Principal, Request, Client], Awaitable[None]]
+
+
+class FakeDirectory:
+    """Knows one key; ``revision`` moves on when a principal is forgotten."""
+
+    def __init__(self) -> None:
+        self.revision = 1
+        self.asked: list[tuple[str | None, str | None, bool]] = []
+
+    async def principal(
+        self, key_text: str | None, workspace: str | None = None, *, fresh: bool = False
+    ) -> Principal:
+        self.asked.append((key_text, workspace, fresh))
+        if key_text != KEY:
+            raise Unauthenticated("Incorrect API key provided.")
+        if workspace not in {None, "w"}:
+            raise PermissionDenied("Not yours.", code="workspace_not_accessible")
+        return Principal("u", "w", "k", "free", self.revision)
+
+    def forget(self, principal: Principal) -> None:
+        assert principal.revision == self.revision
+        self.revision += 1
+
+
+async def answer(_: DialectName, __: Principal, request: Request, client: Client) -> None:
+    """A whole answer that tells how long the body was."""
+    body = msgspec.json.encode({**ANSWER, "received": len(request.body)})
+    await client.reply(200, {**HEADERS, "x-writingmate-counted-messages": "1"}, body)
+
+
+async def stream(_: DialectName, __: Principal, ___: Request, client: Client) -> None:
+    await client.start(HEADERS)
+    await client.send(FRAME)
+    await client.finish(DONE)
+
+
+async def models(_: Principal, __: Request, client: Client) -> None:
+    body = {"object": "list", "data": [{"id": "google/gemini-2.5-flash", **MODEL}]}
+    await client.reply(200, {}, msgspec.json.encode(body))
+
+
+async def model(slug: str, _: Principal, __: Request, client: Client) -> None:
+    if slug == "missing":
+        raise NotFound("The model 'missing' does not exist", param="model", code="model_not_found")
+    await client.reply(200, {}, msgspec.json.encode({"id": slug, **MODEL}))
+
+
+@dataclass
+class Served:
+    """What a test may look at and change while the server runs."""
+
+    port: int = 0
+    directory: FakeDirectory = field(default_factory=FakeDirectory)
+    generate: Generate = answer
+    clock: Clock = field(default_factory=Clock)
+    plane: DataPlane | None = None
+    server: EndedByEvent | None = None
+
+    async def run(self, dialect: DialectName, principal: Principal, request: Request, client: Client) -> None:
+        await self.generate(dialect, principal, request, client)
+
+
+def stale(times: int, then: Generate) -> Generate:
+    """An operation whose hold finds the principal out of date so often."""
+    left = times
+
+    async def generate(dialect: DialectName, principal: Principal, request: Request, client: Client) -> None:
+        nonlocal left
+        if left:
+            left -= 1
+            raise StalePrincipal
+        await then(dialect, principal, request, client)
+
+    return generate
+
+
+class WithLifespan:
+    """The smallest application around a data plane: its clock ticks while it lives."""
+
+    def __init__(self, application: Application, clock: Clock) -> None:
+        self._application = application
+        self._clock = clock
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "lifespan":
+            await self._application(scope, receive, send)
+            return
+        await receive()
+        self._clock.start()
+        await send({"type": "lifespan.startup.complete"})
+        await receive()
+        self._clock.stop()
+        await send({"type": "lifespan.shutdown.complete"})
+
+
+@asynccontextmanager
+async def serving(application: Application, settings: Settings) -> AsyncIterator[tuple[int, EndedByEvent]]:
+    """The application on a free port, by the server that `writingmate serve` runs."""
+    listener: socket = listen(settings)
+    server = EndedByEvent(configure(settings, application))
+    running = asyncio.create_task(server._serve([listener]))
+    await server.ready.wait()
+    try:
+        yield listener.getsockname()[1], server
+    finally:
+        server.end.set()
+        await running
+
+
+class EndedByEvent(Server):
+    """Told to end by an event instead of a flag that it looks at now and then."""
+
+    def __init__(self, config: Config) -> None:
+        super().__init__(config)
+        self.ready = asyncio.Event()
+        self.end = asyncio.Event()
+
+    async def startup(self, sockets: list[socket] | None = None) -> None:
+        await super().startup(sockets)
+        self.ready.set()
+
+    async def main_loop(self) -> None:
+        await self.on_tick(0)
+        await self.end.wait()
+
+
+@asynccontextmanager
+async def served(
+    settings: Settings | None = None, *, grain: float = 0.02, checks: Sequence[Check] = ()
+) -> AsyncIterator[Served]:
+    """A server with fakes behind it; every response is held against ``openapi.yaml``."""
+    settings = settings or Settings(port=0)
+    everything = Served(clock=Clock(grain))
+    description = Description("http://127.0.0.1")
+    endpoints = Endpoints(everything.directory, Operations(everything.run, models, model))
+    routes = Routes(endpoints, description, Docs(description), Probes(checks))
+    everything.plane = DataPlane(routes, everything.clock, settings)
+    checked = Checked(everything.plane, description.document)
+    async with serving(WithLifespan(checked, everything.clock), settings) as (port, server):
+        everything.port, everything.server = port, server
+        yield everything
+    assert not checked.failures
+    assert everything.plane.in_flight == 0
+    assert len(everything.clock) == 0

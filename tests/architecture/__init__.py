@@ -1,0 +1,1 @@
+"""The shape of the house, held by reading its source (ARCHITECTURE.md)."""

@@ -1,0 +1,106 @@
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+import pytest
+from openai.types import Completion
+
+from tests.dialects.recordings import Recording, frames, recordings
+from writingmate.dialects.exchange import Exchange
+from writingmate.errors import UpstreamBroken
+from writingmate.types import Usage
+from writingmate.wire import sse
+
+ALL = recordings()
+STREAMS = [case for case in ALL if case.streaming]
+WHOLE = [case for case in ALL if not case.streaming]
+
+
+def named(case: Recording) -> str:
+    return f"{case.codec}/{case.folder.name}"
+
+
+def stream(case: Recording, exchange: Exchange, *, together: bool) -> tuple[bytes, UpstreamBroken | None]:
+    out = []
+    try:
+        for leg, reply in zip(exchange.legs, case.replies, strict=True):
+            batches = [frames(reply)] if together else [[frame] for frame in frames(reply)]
+            for batch in batches:
+                out.append(exchange.feed(leg, batch))  # noqa: PERF401  # what came before an error counts
+            out.append(exchange.end(leg))
+    except UpstreamBroken as broken:
+        return b"".join(out), broken
+    return b"".join(out), None
+
+
+def observed(exchange: Exchange) -> tuple[Usage | None, str]:
+    return exchange.usage, exchange.observed_text()
+
+
+def expected(case: Recording) -> tuple[Usage | None, str]:
+    usage = case.facts["usage"]
+    return (None if usage is None else Usage(*usage)), case.facts["observed"]
+
+
+def test_there_are_cases_of_every_codec() -> None:
+    assert {case.codec for case in STREAMS} == {"chat", "completions", "completions_over_chat"}
+    assert {case.codec for case in WHOLE} == {"chat", "completions", "completions_over_chat"}
+
+
+@pytest.mark.parametrize("case", ALL, ids=named)
+def test_what_is_sent_upstream(case: Recording) -> None:
+    exchange = case.begin()
+    assert exchange.streaming is case.streaming
+    assert [leg.index for leg in exchange.legs] == list(range(len(case.sent)))
+    for leg, sent in zip(exchange.legs, case.sent, strict=True):
+        if case.codec == "completions_over_chat":
+            assert leg.dialect == "chat"
+            assert msgspec.json.decode(leg.body) == msgspec.json.decode(sent)
+        else:
+            assert leg.dialect == case.facts["dialect"]
+            assert leg.body == sent
+    assert exchange.prompt_text() == case.facts["prompt"]
+
+
+@pytest.mark.parametrize("case", WHOLE, ids=named)
+def test_a_whole_answer(case: Recording) -> None:
+    exchange = case.begin()
+    if "broken" in case.facts:
+        with pytest.raises(UpstreamBroken, match=case.facts["broken"]):
+            exchange.reply(case.replies)
+    else:
+        replies = case.replies
+        answer = exchange.reply(replies)
+        if case.codec == "completions_over_chat":
+            assert answer == case.answer.strip()
+        else:
+            assert answer is replies[0]
+    assert observed(exchange) == expected(case)
+
+
+@pytest.mark.parametrize("case", STREAMS, ids=named)
+@pytest.mark.parametrize("together", [False, True])
+def test_a_stream(case: Recording, *, together: bool) -> None:
+    exchange = case.begin()
+    answer, broken = stream(case, exchange, together=together)
+    assert answer == case.answer
+    assert (broken is not None) == ("broken" in case.facts)
+    if broken is not None:
+        assert case.facts["broken"] in broken.detail
+    assert observed(exchange) == expected(case)
+
+
+def completions_made(case: Recording) -> list[dict[str, Any]]:
+    bodies = [sse.data(frame) for frame in frames(case.answer)] if case.streaming else [case.answer]
+    return [msgspec.json.decode(body) for body in bodies]
+
+
+@pytest.mark.parametrize("case", [case for case in ALL if "over" in case.codec], ids=named)
+def test_the_official_types_read_what_a_codec_makes(case: Recording) -> None:
+    for made in completions_made(case):
+        for choice in made["choices"]:
+            if case.streaming and choice["finish_reason"] is None:
+                choice["finish_reason"] = "stop"  # null until the last, which the published type forgets
+        completion = Completion.model_validate(made)
+        assert completion.model_dump(exclude_unset=True) == made

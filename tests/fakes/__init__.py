@@ -1,0 +1,1 @@
+"""Servers that stand where providers stand, on loopback, speaking their true wire formats."""

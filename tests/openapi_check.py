@@ -1,0 +1,210 @@
+"""Holds every response against ``openapi.yaml``: its status, headers, body, and each event of a stream.
+
+Wrap the application of a live test in `Checked`; at the end `Checked.failures` must be empty.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Awaitable, Callable, Iterator, Mapping, MutableMapping
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Any, TypeAlias
+
+from jsonschema import Draft202012Validator, FormatChecker
+from referencing import Registry, Resource
+from referencing.jsonschema import DRAFT202012
+
+Scope: TypeAlias = MutableMapping[str, Any]
+Message: TypeAlias = MutableMapping[str, Any]
+Receive: TypeAlias = Callable[[], Awaitable[Message]]
+Send: TypeAlias = Callable[[Message], Awaitable[None]]
+Application: TypeAlias = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+PREFIX = "/api/openai/v1"
+EVERYWHERE = ("x-request-id", "openai-processing-ms", "openai-version")
+OURS = ("x-", "openai-")
+_DOCUMENT = "urn:openapi"
+
+
+@dataclass
+class Answer:
+    """What was sent to one request."""
+
+    method: str
+    path: str
+    status: int = 0
+    headers: dict[str, str] = field(default_factory=dict)
+    body: bytearray = field(default_factory=bytearray)
+    complete: bool = False
+
+
+class Checked:
+    """An ASGI application whose every response is checked."""
+
+    def __init__(self, application: Application, document: Mapping[str, Any]) -> None:
+        self.failures: list[str] = []
+        self.seen: set[tuple[str, str, int]] = set()
+        self._application = application
+        self._rules = Rules(document)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._application(scope, receive, send)
+            return
+        answer = Answer(scope["method"], scope["raw_path"].decode())
+
+        async def observed(message: Message) -> None:
+            _note(answer, message)
+            await send(message)
+
+        try:
+            await self._application(scope, receive, observed)
+        finally:
+            self._check(answer)
+
+    def _check(self, answer: Answer) -> None:
+        if not answer.status:
+            return
+        self.seen.add((answer.method, self._rules.template(answer.path) or answer.path, answer.status))
+        where = f"{answer.method} {answer.path} {answer.status}"
+        self.failures += [f"{where}: {problem}" for problem in self._rules.problems(answer)]
+
+
+def _note(answer: Answer, message: Message) -> None:
+    if message["type"] == "http.response.start":
+        answer.status = message["status"]
+        answer.headers = {name.decode(): value.decode() for name, value in message["headers"]}
+    elif message["type"] == "http.response.body":
+        answer.body += message.get("body", b"")
+        answer.complete = not message.get("more_body", False)
+
+
+class Rules:
+    """What the document says about responses."""
+
+    def __init__(self, document: Mapping[str, Any]) -> None:
+        self._document = document
+        resource: Resource[Any] = DRAFT202012.create_resource(dict(document))
+        registry: Registry[Any] = Registry().with_resource(_DOCUMENT, resource)
+        self._registry = registry
+        self._validator = cache(self._make_validator)
+
+    def template(self, path: str) -> str | None:
+        """The path of the document that a request's path belongs to."""
+        if not path.startswith(PREFIX):
+            return None
+        rest = path.removeprefix(PREFIX)
+        if rest in self._document["paths"]:
+            return rest
+        return "/models/{id}" if rest.startswith("/models/") and len(rest) > len("/models/") else None
+
+    def problems(self, answer: Answer) -> Iterator[str]:
+        """Everything about an answer that the document does not allow."""
+        for name in EVERYWHERE:
+            if name not in answer.headers:
+                yield f"header {name} is missing"
+        template = self.template(answer.path)
+        if answer.method == "OPTIONS" and answer.status == 204:
+            return
+        operation = None if template is None else self._operation(template, answer)
+        if operation is not None:
+            yield from self._against(operation, answer)
+        elif answer.status >= 400:
+            yield from self._envelope(answer)
+
+    def _operation(self, template: str, answer: Answer) -> str | None:
+        """A pointer to the operation; a refused method is described by the one that exists."""
+        methods = self._document["paths"][template]
+        method = "get" if answer.method == "HEAD" and "get" in methods else answer.method.lower()
+        if method not in methods and answer.status == 405:
+            method = next(iter(methods))
+        return f"/paths/{_escaped(template)}/{method}" if method in methods else None
+
+    def _against(self, operation: str, answer: Answer) -> Iterator[str]:
+        pointer = f"{operation}/responses/{answer.status}"
+        described = self._at(pointer)
+        if described is None:
+            yield "this status is not described"
+            return
+        if "$ref" in described:
+            pointer = described["$ref"].removeprefix("#")
+            described = self._at(pointer)
+        yield from self._headers(described.get("headers", {}), answer)
+        if answer.method != "HEAD":
+            yield from self._content(described.get("content", {}), f"{pointer}/content", answer)
+
+    def _headers(self, described: Mapping[str, Any], answer: Answer) -> Iterator[str]:
+        for name, entry in described.items():
+            pointer = entry["$ref"].removeprefix("#")
+            value = answer.headers.get(name)
+            if value is not None:
+                schema = self._at(f"{pointer}/schema")
+                yield from self._value(f"{pointer}/schema", _typed(value, schema), name)
+            elif self._at(pointer).get("required"):
+                yield f"header {name} is missing"
+        for name in answer.headers:
+            if name.startswith(OURS) and name not in described:
+                yield f"header {name} is not described"
+
+    def _content(self, described: Mapping[str, Any], pointer: str, answer: Answer) -> Iterator[str]:
+        kind = answer.headers.get("content-type", "").partition(";")[0]
+        if kind not in described:
+            yield f"content type {kind!r} is not described"
+            return
+        here = f"{pointer}/{_escaped(kind)}"
+        if kind == "text/event-stream":
+            yield from self._events(f"{here}/x-event-schema", answer)
+        elif kind == "application/json" and answer.complete:
+            yield from self._json(f"{here}/schema", bytes(answer.body), "body")
+
+    def _events(self, pointer: str, answer: Answer) -> Iterator[str]:
+        frames = bytes(answer.body).split(b"\n\n")
+        if answer.complete and frames[-1]:
+            yield "the stream does not end with a whole event"
+        data = [frame.removeprefix(b"data: ") for frame in frames[:-1] if not frame.startswith(b":")]
+        if answer.complete and (not data or (data[-1] != b"[DONE]" and b'"error"' not in data[-1])):
+            yield "the stream ends with neither [DONE] nor an error"
+        for number, event in enumerate(data):
+            if event != b"[DONE]":
+                yield from self._json(pointer, event, f"event {number}")
+            elif number != len(data) - 1:
+                yield "[DONE] is not the last event"
+
+    def _envelope(self, answer: Answer) -> Iterator[str]:
+        if answer.headers.get("content-type") != "application/json":
+            yield "an error is not JSON"
+        elif answer.method != "HEAD":
+            yield from self._json("/components/schemas/Error", bytes(answer.body), "body")
+
+    def _json(self, pointer: str, text: bytes, what: str) -> Iterator[str]:
+        try:
+            value = json.loads(text)
+        except ValueError:
+            yield f"{what} is not JSON: {text[:80]!r}"
+            return
+        yield from self._value(pointer, value, what)
+
+    def _value(self, pointer: str, value: object, what: str) -> Iterator[str]:
+        for error in self._validator(pointer).iter_errors(value):
+            yield f"{what}: {error.json_path} {error.message[:300]}"
+
+    def _make_validator(self, pointer: str) -> Draft202012Validator:
+        schema = {"$ref": f"{_DOCUMENT}#{pointer}"}
+        return Draft202012Validator(schema, registry=self._registry, format_checker=FormatChecker())
+
+    def _at(self, pointer: str) -> Any:
+        node: Any = self._document
+        for part in pointer.split("/")[1:]:
+            node = node.get(part.replace("~1", "/").replace("~0", "~")) if isinstance(node, dict) else None
+        return node
+
+
+def _escaped(part: str) -> str:
+    return part.replace("~", "~0").replace("/", "~1")
+
+
+def _typed(value: str, schema: Mapping[str, Any]) -> object:
+    if "$ref" not in schema and schema.get("type") == "integer" and value.isdigit():
+        return int(value)
+    return value

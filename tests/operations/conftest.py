@@ -1,0 +1,65 @@
+"""A live gateway in front of a fake provider, one for each test."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import pytest
+from sqlalchemy import select
+
+from tests.fakes.openai_upstream import FakeOpenAI
+from tests.live import Live, serving, settings_for
+from writingmate.metering.audit import audit
+from writingmate.settings import ProviderSection, TimeoutSection
+from writingmate.storage import tables
+
+SECRET = "sk-operators-own-0123456789abcdef"
+
+
+@pytest.fixture
+async def fake() -> AsyncIterator[FakeOpenAI]:
+    """The provider behind ``fake/…``."""
+    async with FakeOpenAI(key=SECRET) as running:
+        yield running
+
+
+@pytest.fixture
+def gateway(fake: FakeOpenAI, tmp_path: Path) -> Iterator[Live]:
+    """The gateway; its books are audited when the test is over."""
+    provider = {"api_key": SECRET, "base_url": fake.base_url, "models": ("m",)}
+    settings = settings_for(
+        tmp_path,
+        providers={
+            "fake": ProviderSection(**provider, dialects=("chat", "completions")),  # type: ignore[arg-type]  # a literal
+            "chatty": ProviderSection(**provider),  # type: ignore[arg-type]  # the same
+        },
+        timeouts=TimeoutSection(connect=1.0, first=0.5, idle=0.5),
+    )
+    with serving(settings) as live:
+        yield live
+        with live.database.reading() as connection:
+            report = audit(connection)
+            assert report.clean, report
+            assert not connection.execute(select(tables.holds)).all()
+
+
+@pytest.fixture
+async def api(gateway: Live) -> AsyncIterator[httpx2.AsyncClient]:
+    """A client with a key."""
+    headers = {"authorization": f"Bearer {gateway.key}"}
+    async with httpx2.AsyncClient(base_url=gateway.api, headers=headers, timeout=20) as client:
+        yield client
+
+
+@pytest.fixture
+def entry(gateway: Live) -> Callable[[], Any]:
+    """The one row of the ledger."""
+
+    def read() -> Any:
+        with gateway.database.reading() as connection:
+            return connection.execute(select(tables.entries)).one()
+
+    return read
