@@ -204,6 +204,6 @@ async def served(
     async with serving(WithLifespan(checked, everything.clock), settings) as (port, server):
         everything.port, everything.server = port, server
         yield everything
-    assert not checked.failures
+    assert not checked.failures, checked.failures
     assert everything.plane.in_flight == 0
     assert len(everything.clock) == 0

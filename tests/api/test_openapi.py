@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import msgspec
@@ -62,25 +63,26 @@ def test_every_path_of_the_table_is_described(api: Served) -> None:
     assert MODELS_PREFIX.startswith(PATH.encode())
 
 
-def _examples(node: Any) -> Any:
-    """Every schema of JSON content with its examples."""
-    if isinstance(node, dict):
-        for kind, content in node.get("content", {}).items() if "responses" or node else ():
-            for name, example in content.get("examples", {}).items():
-                yield kind, name, content, example["value"]
-        for value in node.values():
-            yield from _examples(value)
+def _contents(node: Any) -> Iterator[dict[str, Any]]:
+    """Every ``content`` of a request or response."""
+    if not isinstance(node, dict):
+        return
+    for key, value in node.items():
+        if key == "content" and all("/" in kind for kind in value):
+            yield value
+        else:
+            yield from _contents(value)
 
 
 def test_every_example_is_as_described() -> None:
     rules = Rules(DESCRIPTION.document)
     seen = 0
-    for kind, name, content, value in _examples(DESCRIPTION.document):
-        if kind != "application/json":
-            continue
-        pointer = content["schema"]["$ref"].removeprefix("#")
-        assert not [*rules._value(pointer, value, name)]
-        seen += 1
+    for content in _contents({"paths": DESCRIPTION.document["paths"], **DESCRIPTION.document["components"]}):
+        described = content.get("application/json", {})
+        for name, example in described.get("examples", {}).items():
+            pointer = described["schema"]["$ref"].removeprefix("#")
+            assert not [*rules._value(pointer, example["value"], name)]
+            seen += 1
     assert seen >= 12
 
 

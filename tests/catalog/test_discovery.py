@@ -186,3 +186,13 @@ async def test_it_asks_every_minute_while_it_has_nothing_and_then_every_ten(tmp_
 
 async def test_with_nobody_to_ask_it_ends(tmp_path: Path) -> None:
     await Discovery(catalog(), [provider("openai")], tmp_path, Lab(b"")).run()
+
+
+async def test_a_copy_that_could_not_be_finished_leaves_nothing_behind(
+    tmp_path: Path, events: list[str]
+) -> None:
+    (tmp_path / "lab.json" / "in the way").mkdir(parents=True)
+    await Discovery(catalog(LAB), [LAB], tmp_path, Lab(listing("a"))).refresh()
+    assert events[1].startswith("discovery_failed ")
+    left = await asyncio.to_thread(lambda: [file.name for file in tmp_path.iterdir()])
+    assert left == ["lab.json"]

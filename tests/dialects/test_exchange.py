@@ -6,14 +6,16 @@ from typing import Any
 import msgspec
 import pytest
 
-from writingmate.dialects.exchange import Exchange
-from writingmate.errors import BadGateway, UnsupportedParameter, UpstreamBroken
+from writingmate.dialects import demand
+from writingmate.dialects.exchange import GRAMMARS, Exchange
+from writingmate.errors import BadGateway, InvalidRequest, UnsupportedParameter, UpstreamBroken
 from writingmate.types import DialectName, Usage
 from writingmate.wire import document, sse
 
 CHAT = {"model": "slug", "messages": [{"role": "user", "content": "hi"}]}
 TEXT = {"model": "slug", "prompt": "hi"}
 DONE = sse.DONE
+SPOKEN: tuple[tuple[DialectName, ...], ...] = (("chat",), ("chat", "completions"))
 
 
 def begin(body: dict[str, Any], spoken: Sequence[DialectName] = ("chat",), **options: Any) -> Exchange:
@@ -229,14 +231,28 @@ def test_an_error_frame_breaks_the_stream_after_what_came_before(
     leg = exchange.legs[0]
     before = frame([delta("kept")])
     batches = [[before, error]] if together else [[before], [error]]
-    answer = b""
+    answer = exchange.feed(leg, batches.pop(0))
     with pytest.raises(UpstreamBroken, match="gone"):
-        for batch in batches:
-            answer += exchange.feed(leg, batch)
-        exchange.end(leg)
+        exchange.feed(leg, batches.pop()) if batches else exchange.end(leg)
     assert b"kept" in answer
     assert b"gone" not in answer
     assert exchange.observed_text() == "kept"
+
+
+@STREAMS
+def test_an_error_is_told_by_whatever_is_asked_next(body: dict[str, Any]) -> None:
+    exchange = begin(body)
+    leg = exchange.legs[0]
+    exchange.feed(leg, [frame([delta("a")]), b'data: {"error":"gone"}\n\n', DONE])
+    with pytest.raises(UpstreamBroken, match="gone"):
+        exchange.feed(leg, [frame([delta("b")])])
+    with pytest.raises(UpstreamBroken, match="gone"):
+        exchange.end(leg)
+
+
+def test_a_translated_stream_without_any_choice_is_broken() -> None:
+    with pytest.raises(UpstreamBroken, match="without a choice"):
+        end(begin(TEXT | {"stream": True}), [frame([], prompt_filter_results=[]), DONE])
 
 
 @STREAMS
@@ -311,3 +327,27 @@ def test_a_failure_is_an_envelope_in_a_frame() -> None:
 
 def test_nothing_of_a_prompt_is_in_a_legs_representation() -> None:
     assert "secret" not in repr(begin(TEXT | {"prompt": "secret"}).legs)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"model":"m","messages":[{"role":"user"}],"stream":true,"stream_options":{"x":%s}}',
+        b'{"model":"m","messages":[{"content":%s}]}',
+        b'{"model":"m","messages":[{}],"tools":[{"type":"function","function":{"name":"f","p":%s}}]}',
+        b'{"model":"m","prompt":["a",%s],"n":2,"stream":true}',
+        b'{"model":"m","prompt":[%s]}',
+    ],
+)
+def test_nesting_at_the_edge_of_the_stack_is_refused_or_served(body: bytes) -> None:
+    dialect: DialectName = "chat" if b"messages" in body else "completions"
+    for depth in range(1, 1000):
+        nested = body % (b"[" * depth + b"]" * depth)
+        try:
+            request = document.parse(nested)
+            GRAMMARS[dialect].check(request)
+            demand.choices(request)
+            for spoken in SPOKEN:
+                Exchange.begin(dialect, request, spoken, model="m", slug="s", request_id="r").prompt_text()
+        except InvalidRequest:
+            continue

@@ -138,8 +138,10 @@ def test_a_number_out_of_range(dialect: DialectName, field: str, value: float, k
             {"messages": []},
             "messages",
             "empty_array",
-            "Invalid 'messages': empty array. Expected an array with minimum length 1, "
-            "but got an empty array instead.",
+            (
+                "Invalid 'messages': empty array. Expected an array with minimum length 1, "
+                "but got an empty array instead."
+            ),
         ),
         (
             {"verbosity": "x"},
@@ -157,8 +159,10 @@ def test_a_number_out_of_range(dialect: DialectName, field: str, value: float, k
             {"reasoning_effort": "low\n"},
             "reasoning_effort",
             "invalid_value",
-            "Invalid value: 'low\n'. Supported values are: "
-            "'none', 'minimal', 'low', 'medium', 'high', 'xhigh', and 'max'.",
+            (
+                "Invalid value: 'low\n'. Supported values are: "
+                "'none', 'minimal', 'low', 'medium', 'high', 'xhigh', and 'max'."
+            ),
         ),
         (
             {"response_format": {"type": "yaml"}},
@@ -218,8 +222,10 @@ def test_a_number_out_of_range(dialect: DialectName, field: str, value: float, k
             {"stop": ["a", "b", "c", "d", "e"]},
             "stop",
             "array_above_max_length",
-            "Invalid 'stop': array too long. Expected an array with maximum length 4, "
-            "but got an array with length 5 instead.",
+            (
+                "Invalid 'stop': array too long. Expected an array with maximum length 4, "
+                "but got an array with length 5 instead."
+            ),
         ),
         (
             {"stop": ["a", 2]},
@@ -243,29 +249,37 @@ def test_a_number_out_of_range(dialect: DialectName, field: str, value: float, k
             {"logit_bias": {"1": 0, "2": -101}},
             "logit_bias.2",
             "decimal_below_min_value",
-            "Invalid 'logit_bias.2': decimal below minimum value. Expected a value >= -100, "
-            "but got -101 instead.",
+            (
+                "Invalid 'logit_bias.2': decimal below minimum value. Expected a value >= -100, "
+                "but got -101 instead."
+            ),
         ),
         (
             {"metadata": {f"k{i}": "v" for i in range(17)}},
             "metadata",
             "object_above_max_properties",
-            "Invalid 'metadata': too many properties. Expected an object with at most 16 properties, "
-            "but got an object with 17 properties instead.",
+            (
+                "Invalid 'metadata': too many properties. Expected an object with at most 16 properties, "
+                "but got an object with 17 properties instead."
+            ),
         ),
         (
             {"metadata": {"k": "x" * 600}},
             "metadata.k",
             "string_above_max_length",
-            "Invalid 'metadata.k': string too long. Expected a string with maximum length 512, "
-            "but got a string with length 600 instead.",
+            (
+                "Invalid 'metadata.k': string too long. Expected a string with maximum length 512, "
+                "but got a string with length 600 instead."
+            ),
         ),
         (
             {"metadata": {"k" * 70: "v"}},
             "metadata." + "k" * 70,
             "property_name_above_max_length",
-            "Invalid property name in 'metadata': 'kkk...kkk' is too long. "
-            "Expected a string with maximum length 64, but got a string with length 70 instead.",
+            (
+                "Invalid property name in 'metadata': 'kkk...kkk' is too long. "
+                "Expected a string with maximum length 64, but got a string with length 70 instead."
+            ),
         ),
         (
             {"metadata": {"k": 7}},
@@ -396,8 +410,10 @@ def test_tools_and_the_choice_among_them(
             {"prompt": {"text": "hi"}},
             "prompt",
             "invalid_type",
-            "Invalid type for 'prompt': expected one of a string, array of strings, array of integers, "
-            "or array of integer arrays, but got an object instead.",
+            (
+                "Invalid type for 'prompt': expected one of a string, array of strings, array of integers, "
+                "or array of integer arrays, but got an object instead."
+            ),
         ),
         ({"prompt": 5}, "prompt", "invalid_type", "Invalid type for 'prompt'"),
         ({"prompt": [{}]}, "prompt[0]", "invalid_type", "Invalid type for 'prompt[0]'"),
@@ -436,6 +452,7 @@ def test_completions_refusals(fields: dict[str, Any], param: str, code: str | No
         {"tools": [{"type": "builtin_function", "function": {"name": "$web_search"}}]},
         {"tools": [{"type": "web_search_preview"}, FUNCTION], "tool_choice": "any"},
         {"functions": [{"name": "f"}], "function_call": {"name": "f"}},
+        {"functions": [{"name": "f"}], "function_call": "none"},
         {"response_format": {"type": "json_schema", "json_schema": {"name": "n", "schema": {}}}},
         {"response_format": {"type": "grammar", "grammar": "root ::= x"}},
         {"reasoning_effort": "default", "service_tier": "on_demand", "modalities": ["image", "text"]},

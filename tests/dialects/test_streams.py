@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import msgspec
 import pytest
 from hypothesis import given, settings
@@ -33,7 +35,7 @@ def relay(exchange: Exchange, replies: list[list[bytes]]) -> tuple[bytes, bool]:
 
 def pieces(stream: bytes, at: list[int]) -> list[bytes]:
     places = sorted({0, len(stream), *(place % (len(stream) + 1) for place in at)})
-    return [stream[left:right] for left, right in zip(places, places[1:], strict=False)]
+    return [stream[left:right] for left, right in itertools.pairwise(places)]
 
 
 @settings(deadline=None)

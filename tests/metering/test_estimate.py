@@ -2,11 +2,17 @@ from __future__ import annotations
 
 import json
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from writingmate.metering import tokens
 from writingmate.metering.estimate import bound
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _loaded() -> None:
+    tokens.count("the vocabulary is loaded before a deadline runs")
 
 
 @given(st.lists(st.text(max_size=200), min_size=1, max_size=5), st.integers(1, 100_000), st.integers(1, 8))

@@ -265,7 +265,7 @@ async def test_the_day_is_that_of_the_start(database: Database, ledger: Ledger, 
     async with ledger.hold("after", principal(), estimate(1)) as hold:
         hold.observe(Usage(1, 1))
     with database.reading() as connection:
-        days = dict(connection.execute(select(entries.c.request_id, entries.c.day)).tuples().all())
+        days = dict(connection.execute(select(entries.c.request_id, entries.c.day)).all())
     assert days == {"before": "2026-11-22", "after": "2026-11-23"}
     assert_clean(database)
 
@@ -323,9 +323,9 @@ async def test_a_hold_twice_is_refused_without_harm(database: Database, ledger: 
         failures = await asyncio.gather(*twice, return_exceptions=True)
         assert all(isinstance(failure, Exception) for failure in failures)
         hold.observe(Usage(1, 1))
-        await hold.settle()
     assert count(database, holds) == 0
-    assert window(database, LIMIT)[1] == 0
+    assert settled(database) == {"r1": (1, "")}
+    assert window(database, LIMIT) == (1, 0)
     assert_clean(database)
 
 

@@ -11,6 +11,11 @@ from hypothesis import strategies as st
 from writingmate.metering import tokens
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _loaded() -> None:
+    tokens.count("the vocabulary is loaded before a deadline runs")
+
+
 def test_known_counts() -> None:
     assert tokens.count("") == 0
     assert tokens.count("hello world") == 2

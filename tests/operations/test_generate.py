@@ -121,14 +121,13 @@ async def test_completions_reach_a_provider_that_only_chats(
         (Fault(silent=True), 504, "upstream_error"),
         (Fault(cut=0), 502, "upstream_error"),
         (Fault(cut=40), 502, "upstream_error"),
-        (Fault(malformed=True), 502, "upstream_error"),
         (
             Fault(body=b'{"error":{"message":"in a 200"}}', content_type="application/json"),
             502,
             "upstream_error",
         ),
     ],
-    ids=["500", "html", "401", "403", "402", "silent", "cut", "cut-head", "malformed", "error-in-200"],
+    ids=["500", "html", "401", "403", "402", "silent", "cut", "cut-head", "error-in-200"],
 )
 async def test_provider_that_fails_before_its_first_byte_costs_nothing(
     api: httpx2.AsyncClient,
@@ -145,6 +144,16 @@ async def test_provider_that_fails_before_its_first_byte_costs_nothing(
     assert error_of(answer)["code"] == code
     row = entry()
     assert (row.messages, row.flags, row.prompt_tokens) == (0, "failed", 0)
+
+
+async def test_whole_answer_that_is_not_json_costs_nothing(
+    api: httpx2.AsyncClient, fake: FakeOpenAI, entry: Entry
+) -> None:
+    fake.script(Fault(malformed=True))
+    answer = await api.post("/chat/completions", json=HELLO)
+    assert answer.status_code == 502
+    assert error_of(answer)["code"] == "upstream_error"
+    assert (entry().messages, entry().flags) == (0, "failed")
 
 
 @pytest.mark.parametrize("status", [400, 404, 409, 413, 415, 422, 429])

@@ -296,6 +296,16 @@ def test_the_next_answer_begins_clean() -> None:
     assert line.answer.headers == {"content-length": "1"}
 
 
+def test_a_long_trailer_is_not_held_against_the_next_head() -> None:
+    line = Line()
+    line.arrive(chunked(b"x", kind=b"text/plain")[:-2], b"a: %b\r\n\r\n" % (b"y" * 40_000))
+    assert line.body() == b"x"
+    line.connection.release()
+    line.ask()
+    line.arrive(b"HTTP/1.1 200 OK\r\na: " + b"y" * 40_000, b"\r\ncontent-length: 1\r\n\r\nz")
+    assert line.body() == b"z"
+
+
 def test_reading_stops_while_nobody_takes_events() -> None:
     line = Line(stream=True)
     event = sse.event(b"x" * 10_000)

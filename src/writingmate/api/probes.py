@@ -14,13 +14,19 @@ from writingmate.storage.engine import Database
 from writingmate.storage.schema import HEAD, current
 from writingmate.telemetry import metrics
 
-DRAINING: Final = "writingmate.draining"
-"""The key in the server's ``state`` that says that the process has been told to end."""
+ENDING: Final = "writingmate.ending"
+"""The key of an `Ending` in the state that the server gives to every request."""
 CHECK_SECONDS: Final = 5.0
 FRESH_SECONDS: Final = 1.0
 
 Check: TypeAlias = Callable[[], Awaitable[str | None]]
 """Says what is missing, None if nothing is; raises Unavailable if it cannot tell."""
+
+
+class Ending:
+    """Whether the process has been told to end: a plain flag, for a signal may come at any moment."""
+
+    begun = False
 
 
 class Probes:
@@ -41,7 +47,8 @@ class Probes:
 
     async def readiness(self, connection: Connection, client: AsgiClient) -> None:
         """200 if requests may come, else 503 with the reason."""
-        if connection.scope.get("state", {}).get(DRAINING):
+        ending = connection.scope.get("state", {}).get(ENDING)
+        if ending is not None and ending.begun:
             raise Unavailable(
                 "This process is finishing its last requests. Use another one.", code="draining"
             )

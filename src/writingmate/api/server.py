@@ -13,7 +13,7 @@ from uvicorn.supervisors import Multiprocess
 
 from writingmate.api.asgi import Application
 from writingmate.api.protocol import Protocol
-from writingmate.api.serving import ENDING, ServerConfig
+from writingmate.api.serving import SIGNALS, ServerConfig
 from writingmate.errors import ConfigurationError
 from writingmate.settings import Settings
 
@@ -62,18 +62,26 @@ def run(settings: Settings, listener: socket.socket, application: str | Applicat
             which start as processes of their own and read the settings from their environment).
     """
     config = configure(settings, application)
-    restore = [(number, signal.signal(number, _finished)) for number in ENDING]
+    restore = [(number, signal.signal(number, _finished)) for number in SIGNALS]
     try:
         if config.workers > 1:
-            Multiprocess(config, sockets=[listener]).run()
-            return 0
-        server = Server(config)
-        server.run(sockets=[listener])
-        return 0 if server.started else FAILED
+            return _run_workers(config, listener)
+        Server(config).run(sockets=[listener])
+    except SystemExit as end:  # how uvicorn says that the application did not start
+        return FAILED if end.code else 0
+    else:
+        return 0
     finally:
         for number, handler in restore:
             signal.signal(number, handler)
         listener.close()
+
+
+def _run_workers(config: ServerConfig, listener: socket.socket) -> int:
+    supervisor = Multiprocess(config, sockets=[listener])
+    supervisor.run()
+    failed = any(process.exitcode == FAILED for process in supervisor.processes)
+    return FAILED if failed else 0
 
 
 def configure(settings: Settings, application: str | Application) -> ServerConfig:

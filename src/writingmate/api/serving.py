@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import os
 import signal
 import threading
 from collections.abc import Callable
@@ -11,12 +13,12 @@ from typing import Any, Final, TypeAlias
 from uvicorn.config import Config
 from uvicorn.lifespan.on import LifespanOn
 
-from writingmate.api.probes import DRAINING
+from writingmate.api.probes import ENDING, Ending
 from writingmate.telemetry import log
 
 _Handler: TypeAlias = Callable[[int, FrameType | None], Any] | int | None
 
-ENDING: Final = (signal.SIGTERM, signal.SIGINT)
+SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
 
 
 class ServerConfig(Config):
@@ -35,13 +37,15 @@ class Lifespan(LifespanOn):
 
     def __init__(self, config: Config) -> None:
         super().__init__(config)
+        self._ending = Ending()
+        self.state[ENDING] = self._ending
         self._replaced: dict[int, _Handler] = {}
 
     async def startup(self) -> None:
         """Start the application, then listen for the signal before the server does."""
         await super().startup()
         if threading.current_thread() is threading.main_thread():
-            for number in ENDING:
+            for number in SIGNALS:
                 self._replaced[number] = signal.getsignal(number)
                 signal.signal(number, self._heard(self._replaced[number]))
 
@@ -53,12 +57,18 @@ class Lifespan(LifespanOn):
 
     def _heard(self, server: _Handler) -> Callable[[int, FrameType | None], None]:
         """What to do on a signal: tell the requests, then do what the server does."""
+        loop = asyncio.get_running_loop()
 
         def handler(number: int, frame: FrameType | None) -> None:
-            if not self.state.get(DRAINING):
-                self.state[DRAINING] = True
-                log.event("draining")
+            if not self._ending.begun:
+                self._ending.begun = True
+                loop.call_soon_threadsafe(self._note)
             if callable(server):
                 server(number, frame)
 
         return handler
+
+    @staticmethod
+    def _note() -> None:
+        """Said by the event loop: a signal handler must not wait for the log's lock."""
+        log.event("draining", pid=os.getpid())

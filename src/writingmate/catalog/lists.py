@@ -20,9 +20,7 @@ from writingmate.types import Pricing
 MOST_MODELS = 5_000
 
 _CONTEXT = ("context_length", "context_window", "max_context_length", "max_model_len")
-_OTHER_KINDS = frozenset(
-    {"embedding", "image", "audio", "moderation", "rerank", "transcribe", "transcription", "video"}
-)
+_OTHER_KINDS = ("embedding", "image", "audio", "moderation", "rerank", "transcribe", "transcription", "video")
 _LARGEST = 1 << 40
 
 

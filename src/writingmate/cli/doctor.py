@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 import dataclasses
-import importlib.util
 import os
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-import msgspec
 import typer
 
 from writingmate.cli import models, output, setup
@@ -117,6 +114,8 @@ def _people(database: Database) -> Finding:
 
 
 def _providers(settings: Settings) -> Iterator[Finding]:
+    import asyncio
+
     from writingmate.providers import configured, notes
 
     try:
@@ -134,6 +133,8 @@ def _providers(settings: Settings) -> Iterator[Finding]:
 
 async def _asked(providers: tuple[Provider, ...]) -> list[Finding]:
     """Every provider's list of models, all asked at once."""
+    import asyncio
+
     from writingmate.upstream.client import HttpClient
 
     client = HttpClient()
@@ -144,6 +145,8 @@ async def _asked(providers: tuple[Provider, ...]) -> list[Finding]:
 
 
 async def _ask(client: HttpClient, provider: Provider) -> Finding:
+    import msgspec
+
     from writingmate.catalog.lists import read_list
     from writingmate.upstream.base import Call, Timeouts
 
@@ -173,12 +176,14 @@ def _advice(provider: Provider, error: Exception) -> str:
 
 
 def _local(settings: Settings) -> Finding:
+    from writingmate.local import rows
+
     if not settings.local:
         return Finding("embedded models", "note", "off (WRITINGMATE_LOCAL)")
-    if importlib.util.find_spec("xllamacpp") is None:
+    if not rows.available():
         advice = "pip install 'writingmate[local]' to have them, or WRITINGMATE_LOCAL=off."
         return Finding("embedded models", "note", "not installed", advice)
-    slugs = [model.slug for model in models.local_models(settings)]
+    slugs = [model.slug for model in rows.models(settings)]
     return Finding("embedded models", "ok", f"installed: {', '.join(slugs)}")
 
 

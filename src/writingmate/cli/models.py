@@ -27,20 +27,13 @@ def catalog(settings: Settings) -> Catalog:
     """The models as the server would have them now, from what is shipped, set and kept on disk."""
     from writingmate.catalog.discovery import Discovery
     from writingmate.catalog.resolve import Catalog
+    from writingmate.local import rows
     from writingmate.providers import configured, known_names
 
     providers = configured(settings)
-    found = Catalog(settings, providers, known=known_names(settings), local=local_models(settings))
+    found = Catalog(settings, providers, known=known_names(settings), local=rows.models(settings))
     Discovery(found, providers, settings.data_dir / "catalog", _nobody).load()
     return found
-
-
-def local_models(settings: Settings) -> list[Model]:
-    """The embedded models, the default first; none where they are off or not installed."""
-    from writingmate.local.upstream import LocalUpstream
-    from writingmate.upstream.client import HttpClient
-
-    return list(LocalUpstream(settings, HttpClient()).models())
 
 
 @app.command("list")

@@ -9,11 +9,11 @@ import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-import msgspec
-
 
 def document(value: object) -> None:
     """One JSON document on one line."""
+    import msgspec
+
     print(msgspec.json.encode(value).decode())
 
 

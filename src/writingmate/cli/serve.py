@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Annotated
 
-import msgspec
 import typer
 
 from writingmate import __version__
@@ -78,7 +77,9 @@ def _banner(settings: Settings, prepared: setup.Prepared) -> str:
 
 def _first_model(settings: Settings) -> str | None:
     """What a first request may name: the embedded default, else whatever is configured."""
-    embedded = models.local_models(settings)
+    from writingmate.local import rows
+
+    embedded = rows.models(settings)
     if embedded:
         return embedded[0].slug
     configured = models.catalog(settings).models()
@@ -86,6 +87,8 @@ def _first_model(settings: Settings) -> str | None:
 
 
 def _curl(settings: Settings, key: str, slug: str) -> str:
+    import msgspec
+
     question = {"model": slug, "messages": [{"role": "user", "content": "Say hello in one short sentence."}]}
     return (
         f"curl -i {settings.public_url}{API}/chat/completions -H 'Authorization: Bearer {key}' "

@@ -13,6 +13,7 @@ import msgspec
 from writingmate.dialects import faults, fields, tools
 from writingmate.dialects.grammar import Grammar, Rule, given, on
 from writingmate.errors import InvalidRequest
+from writingmate.wire import document
 from writingmate.wire.document import Document
 
 _ARRAY = ord("[")
@@ -37,10 +38,8 @@ def _explain_messages(param: str, value: Any) -> InvalidRequest:  # noqa: ANN401
 
 
 def is_empty_array(raw: msgspec.Raw) -> bool:
-    """Whether the value is ``[]``; looks at two bytes and the spaces between them."""
+    """Whether an array is ``[]``; looks at its brackets and the spaces between them."""
     view = memoryview(raw)
-    if view[0] != _ARRAY:
-        return False
     at = 1
     while view[at] in _SPACE:
         at += 1
@@ -71,19 +70,10 @@ _FORMAT = msgspec.json.Decoder(_Format).decode
 _FORMATS = ("json_object", "json_schema", "text")
 
 
-class _Options(msgspec.Struct):
-    include_usage: bool | None = None
-
-
-_OPTIONS = msgspec.json.Decoder(_Options | None).decode
-
-
 def usage_asked(request: Document) -> bool:
     """Whether the client wants a stream's usage."""
-    if "stream_options" not in request:
-        return False
-    options = _OPTIONS(request["stream_options"])
-    return options is not None and options.include_usage is True
+    raw = request.get("stream_options")
+    return raw is not None and on(document.members(raw), "include_usage")
 
 
 def stream_options_stream(request: Document) -> None:

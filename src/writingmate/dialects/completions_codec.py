@@ -134,7 +134,7 @@ def _alternatives(request: Document) -> int | None:
 
 def _prompts(prompt: msgspec.Raw) -> list[msgspec.Raw]:
     first = memoryview(prompt)[0]
-    prompts = msgspec.json.decode(prompt, type=list[msgspec.Raw]) if first == _ARRAY else [prompt]
+    prompts = document.elements(prompt) if first == _ARRAY else [prompt]
     if len(prompts) > MOST_PROMPTS:
         raise faults.long_array("prompt", MOST_PROMPTS, len(prompts))
     if any(memoryview(each)[0] != _TEXT for each in prompts):

@@ -32,5 +32,5 @@ def choices(request: Document) -> int:
 def _prompts(prompt: msgspec.Raw | None) -> int:
     if prompt is None or memoryview(prompt)[0] != _ARRAY:
         return 1
-    found = msgspec.json.decode(prompt, type=list[msgspec.Raw])
+    found = document.elements(prompt)
     return len(found) if memoryview(found[0])[0] in _NESTED else 1

@@ -15,7 +15,6 @@ from writingmate.wire.document import Document
 _TRUE = msgspec.Raw(b"true")
 _PLAINLY_ASKED = b'{"include_usage":true}'
 _ASKED = msgspec.Raw(_PLAINLY_ASKED)
-_MEMBERS = msgspec.json.Decoder(dict[str, msgspec.Raw] | None)
 
 #: What a completions model writes at most if it is not told (WIRE §6).
 _COMPLETIONS_DEFAULT = 16
@@ -39,7 +38,7 @@ def ask_for_usage(outgoing: Document, how: Literal["option", "always"]) -> None:
         return
     if how == "option" and bytes(raw) == _PLAINLY_ASKED:
         return
-    options = _MEMBERS.decode(raw) or {}
+    options = document.members(raw)
     if how == "option":
         options["include_usage"] = _TRUE
     else:

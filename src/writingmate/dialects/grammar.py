@@ -83,7 +83,7 @@ def _readable(param: str, raw: msgspec.Raw) -> Any:  # noqa: ANN401  # any JSON 
         return document.value(raw)
     except InvalidRequest:
         raise InvalidRequest(
-            f"Invalid value for '{param}': it holds a number that is out of every range.",
+            f"Invalid value for '{param}': it holds a number out of every range, or is nested too deeply.",
             param=param,
             code="invalid_value",
         ) from None

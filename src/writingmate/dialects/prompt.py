@@ -24,6 +24,8 @@ def text(request: Document) -> str:
 
 def _messages(request: Document) -> Iterator[str]:
     messages = _decoded(request, "messages")
+    if isinstance(messages, str):
+        yield messages
     for message in messages if isinstance(messages, list) else ():
         if isinstance(message, dict):
             yield from chat.written(message)

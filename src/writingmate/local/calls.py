@@ -13,7 +13,7 @@ _AROUND = re.compile(r"(?:\s|</?tool_call>|```[a-z_]*(?=\s|$)|[\[\],])*")
 _WRAPPERS = ("<tool_call>", "</tool_call>", "```json\n", "```tool_call\n")
 _HEAD = re.compile(r'\{\s*"name"\s*:\s*"((?:[^"\\]|\\.)*)("?)')
 _HEAD_START = '{"name":"'
-_DECODER = json.JSONDecoder()
+_DECODER = json.JSONDecoder(strict=False)  # small models break lines inside strings
 
 
 @dataclass(frozen=True, slots=True)

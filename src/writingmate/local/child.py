@@ -94,11 +94,9 @@ class Child:
         return await asyncio.shield(self._starting)
 
     def forget(self, endpoint: Endpoint) -> None:
-        """Nobody answered there: the next `endpoint` looks again, and replaces a child of our own."""
+        """Nobody answered there: the next `endpoint` looks again, and replaces a child that does not listen."""
         if endpoint == self._endpoint:
             self._endpoint = None
-            if self._process is not None:
-                self._process.kill()
 
     async def close(self) -> None:
         """Stop the child, if it is ours."""
@@ -118,15 +116,18 @@ class Child:
     async def _found_or_started(self, weights: Path) -> Endpoint:
         until = time.monotonic() + START_SECONDS
         while time.monotonic() < until:
-            if self._runtime.own():
-                return await self._started(weights)
+            owned = self._runtime.own()
             published = self._runtime.published()
-            if published is not None and await listens(published):
+            if published is not None and (self.pid or not owned) and await listens(published):
                 return published
+            if owned:
+                return await self._started(weights)
             await asyncio.sleep(_POLL_SECONDS)
         raise UpstreamNotReady("The local model is being started by another process and is not ready yet.")
 
     async def _started(self, weights: Path) -> Endpoint:
+        if self._process is not None:
+            self._process.kill()
         await self._end()
         await self._rests.over()
         self._runtime.withdraw()

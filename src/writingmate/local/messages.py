@@ -46,7 +46,9 @@ def _read(messages: Sequence[Any], model: LocalModel) -> Iterator[Turn]:
         if results:
             yield _said("user", results)
             results = []
-        text = [] if message.get("content") is None else [_text(message["content"], f"{param}.content", model)]
+        text = (
+            [] if message.get("content") is None else [_text(message["content"], f"{param}.content", model)]
+        )
         if role == "assistant":
             made = {call.id: call for call in _calls(message, param)}
             calls |= made
@@ -135,20 +137,24 @@ def _call(call: Any, param: str) -> _Call:  # noqa: ANN401  # any JSON value
     if not isinstance(call, dict):
         raise faults.invalid_type(param, "an object", call)
     if call.get("type", "function") != "function":
-        raise UnsupportedParameter("Only function tools are supported by embedded models.", param=f"{param}.type")
+        raise UnsupportedParameter(
+            "Only function tools are supported by embedded models.", param=f"{param}.type"
+        )
     function = call.get("function")
     if not isinstance(function, dict):
         raise faults.missing(f"{param}.function")
     where = f"{param}.function"
-    return _Call(_string(call, "id", param), _string(function, "name", where), _string(function, "arguments", where))
+    return _Call(
+        _string(call, "id", param), _string(function, "name", where), _string(function, "arguments", where)
+    )
 
 
 def _result(message: Mapping[str, Any], param: str, calls: Mapping[str, _Call], model: LocalModel) -> str:
     call = calls.get(_string(message, "tool_call_id", param))
     if call is None:
         raise InvalidRequest(
-            "Invalid 'tool_call_id': a message with role 'tool' must answer a tool call of an assistant message "
-            "before it.",
+            "Invalid 'tool_call_id': a message with role 'tool' must answer a tool call "
+            "of an assistant message before it.",
             param=f"{param}.tool_call_id",
         )
     content = message.get("content")

@@ -9,9 +9,11 @@ from writingmate.errors import InvalidRequest
 
 # Keywords that the runtime's grammar enforces, and those that say nothing about the value.
 _KNOWN = frozenset(
-    "type properties required additionalProperties items prefixItems minItems maxItems enum const anyOf oneOf allOf "
-    "$ref $defs definitions pattern minLength maxLength format minimum maximum exclusiveMinimum exclusiveMaximum "
-    "title description default examples $schema $id $comment".split()
+    {"type", "properties", "required", "additionalProperties", "items", "prefixItems", "minItems", "maxItems"}
+    | {"enum", "const", "anyOf", "oneOf", "allOf", "$ref", "$defs", "definitions"}
+    | {"pattern", "minLength", "maxLength", "format"}
+    | {"minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum"}
+    | {"title", "description", "default", "examples", "$schema", "$id", "$comment"}
 )
 _SCHEMAS = frozenset({"items", "additionalProperties"})
 _LISTS = frozenset({"prefixItems", "anyOf", "oneOf", "allOf"})

@@ -82,11 +82,16 @@ def _function(tool: Mapping[str, Any], at: int) -> tuple[str, dict[str, Any]]:
     parameters = function.get("parameters")
     if parameters is not None and not isinstance(parameters, dict):
         raise faults.invalid_type(f"tools[{at}].function.parameters", "an object", parameters)
-    described = {key: function[key] for key in ("name", "description", "parameters") if function.get(key) is not None}
+    described = {
+        key: function[key] for key in ("name", "description", "parameters") if function.get(key) is not None
+    }
     return function["name"], described
 
 
-def _chosen(choice: Any, functions: Mapping[str, Any]) -> tuple[Sequence[str], Literal["none", "auto", "required"]]:  # noqa: ANN401  # any JSON value
+def _chosen(
+    choice: Any,  # noqa: ANN401  # any JSON value
+    functions: Mapping[str, Any],
+) -> tuple[Sequence[str], Literal["none", "auto", "required"]]:
     """Which functions may be called, and whether one must be."""
     match choice:
         case None | "auto":
@@ -97,9 +102,14 @@ def _chosen(choice: Any, functions: Mapping[str, Any]) -> tuple[Sequence[str], L
             return [], "none"
         case {"type": "function", "function": {"name": name}}:
             return [name], "required"
-        case {"type": "allowed_tools", "allowed_tools": {"mode": "auto" | "required" as mode, "tools": list(tools)}}:
+        case {
+            "type": "allowed_tools",
+            "allowed_tools": {"mode": "auto" | "required" as mode, "tools": list(tools)},
+        }:
             return _allowed(tools, functions), "required" if mode == "required" else "auto"
-    raise UnsupportedParameter("Unsupported 'tool_choice': embedded models cannot be held to it.", param="tool_choice")
+    raise UnsupportedParameter(
+        "Unsupported 'tool_choice': embedded models cannot be held to it.", param="tool_choice"
+    )
 
 
 def _allowed(tools: Sequence[Any], functions: Mapping[str, Any]) -> list[str]:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import Any, Final, Self, TypeAlias
 
-from writingmate.errors import LimitReached, StalePrincipal, Unavailable
+from writingmate.errors import Unavailable
 from writingmate.metering.books import Answer, Batch
 from writingmate.metering.commands import (
     Beat,
@@ -29,7 +29,7 @@ from writingmate.metering.rows_sqlite import SqliteRows
 from writingmate.metering.sweep import PAGE
 from writingmate.metering.windows import WindowKey, key
 from writingmate.storage.engine import Database
-from writingmate.storage.writer import Writer
+from writingmate.storage.writer import Uncertain, Writer
 from writingmate.types import Estimate, Principal, Receipt, Usage
 
 Clock: TypeAlias = Callable[[], float]
@@ -227,10 +227,9 @@ class Hold:
     async def __aenter__(self) -> Self:
         try:
             await self._writer.submit(self._opening)
-        except (LimitReached, StalePrincipal):
-            raise
-        except BaseException:  # it may have been written: whatever was, is released
-            self._release()
+        except BaseException as reason:
+            if isinstance(reason, Uncertain) or not isinstance(reason, Exception):
+                self._release()  # it may have been written, and nobody will settle it: if it was, it goes
             raise
         return self
 

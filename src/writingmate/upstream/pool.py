@@ -88,9 +88,6 @@ class Pool:
 
     def rested(self, connection: Connection) -> None:
         """Hand it to who has waited longest, else keep it."""
-        if self._closed:
-            connection.abort()
-            return
         turn = self._next()
         if turn is None:
             self._resting[connection] = None

@@ -14,7 +14,7 @@ from writingmate.upstream.base import Call
 
 PORTS = {"http": 80, "https": 443}
 
-# Headers that say how bytes are framed or what they are: the client's own, never a caller's.
+# Headers that say how bytes are framed, what they are and who asks: the client's own, never a caller's.
 _OURS = frozenset(
     {
         "accept-encoding",

@@ -6,7 +6,8 @@ cannot mean two things: the last one counts, and it goes out once.
 
 from __future__ import annotations
 
-from typing import Any, TypeAlias
+from collections.abc import Callable
+from typing import Any, TypeAlias, TypeVar
 
 import msgspec
 
@@ -14,7 +15,11 @@ from writingmate.errors import InvalidRequest
 
 Document: TypeAlias = dict[str, msgspec.Raw]
 
+T = TypeVar("T")
+
 _SHALLOW = msgspec.json.Decoder(dict[str, msgspec.Raw])
+_MEMBERS = msgspec.json.Decoder(dict[str, msgspec.Raw] | None)
+_ELEMENTS = msgspec.json.Decoder(list[msgspec.Raw])
 
 _UNREADABLE = "We could not parse the JSON body of your request. "
 _NOT_AN_OBJECT = _UNREADABLE + 'It must be a JSON object, such as {"model": "…", …}.'
@@ -53,11 +58,25 @@ def raw(value: object) -> msgspec.Raw:
 def value(raw: msgspec.Raw) -> Any:  # noqa: ANN401  # JSON can be anything
     """A document's value, decoded whole: dict, list, str, int, float, bool or None.
 
-    Raises InvalidRequest where the bytes name no value: a number of ten thousand digits, half of
-    a surrogate pair, or nesting deeper than this call's stack.
+    Raises InvalidRequest where the bytes name no value: a number of ten thousand digits, or nesting
+    that this call's stack is too short for.
     """
+    return _read(msgspec.json.decode, raw)
+
+
+def members(raw: msgspec.Raw) -> Document:
+    """An object inside a document, one level deep; null has no members. Raises like `value`."""
+    return _read(_MEMBERS.decode, raw) or {}
+
+
+def elements(raw: msgspec.Raw) -> list[msgspec.Raw]:
+    """An array inside a document, one level deep. Raises like `value`."""
+    return _read(_ELEMENTS.decode, raw)
+
+
+def _read(decode: Callable[[msgspec.Raw], T], raw: msgspec.Raw) -> T:
     try:
-        return msgspec.json.decode(raw)
+        return decode(raw)
     except (msgspec.DecodeError, ValueError):
         raise InvalidRequest(_UNREADABLE + "One of its values has no meaning.") from None
     except RecursionError:

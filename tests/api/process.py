@@ -1,0 +1,99 @@
+"""What `test_server` runs in a process of its own: the server with a data plane and fakes behind it."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+from types import FrameType
+
+from tests.api.served import DONE, FRAME, HEADERS, FakeDirectory, WithLifespan, model, models
+from writingmate.api.application import DataPlane
+from writingmate.api.asgi import Application, Receive, Scope, Send
+from writingmate.api.clock import Clock
+from writingmate.api.docs import Docs
+from writingmate.api.endpoints import Endpoints, Operations
+from writingmate.api.openapi import Description
+from writingmate.api.probes import Probes
+from writingmate.api.routes import Routes
+from writingmate.api.server import listen, run
+from writingmate.operations.client import Client, Request
+from writingmate.settings import Settings
+from writingmate.types import DialectName, Principal
+
+
+async def held(_: DialectName, __: Principal, ___: Request, client: Client) -> None:
+    """A stream that ends only when the server is told to end, or is settled when it does not wait."""
+    told = asyncio.Event()
+    server = signal.getsignal(signal.SIGTERM)
+    loop = asyncio.get_running_loop()
+
+    def heard(number: int, frame: FrameType | None) -> None:
+        loop.call_soon_threadsafe(told.set)
+        assert callable(server)
+        server(number, frame)
+
+    async def give() -> None:
+        await client.start(HEADERS)
+        await client.send(FRAME)
+        if not _settings().drain_seconds:
+            await asyncio.Event().wait()
+        await told.wait()
+        await client.finish(DONE)
+
+    signal.signal(signal.SIGTERM, heard)
+    try:
+        await client.while_connected(give())
+    except asyncio.CancelledError:
+        await asyncio.sleep(0)
+        print("settled", flush=True)
+        raise
+
+
+class WithExtras:
+    """Two paths for the test: which process answers, and readiness just after the signal."""
+
+    def __init__(self, application: Application) -> None:
+        self._application = application
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope.get("raw_path") == b"/pid":
+            await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"8")]})
+            await send({"type": "http.response.body", "body": b"%8d" % os.getpid()})
+            return
+        if scope.get("raw_path") == b"/end":
+            signal.raise_signal(signal.SIGTERM)
+            scope["raw_path"] = b"/readyz"
+        await self._application(scope, receive, send)
+
+
+async def failing(_: Scope, receive: Receive, send: Send) -> None:
+    await receive()
+    await send({"type": "lifespan.startup.failed", "message": "no"})
+
+
+def create() -> Application:
+    if "TEST_FAILS" in os.environ:
+        return failing
+    clock = Clock()
+    description = Description("http://127.0.0.1")
+    endpoints = Endpoints(FakeDirectory(), Operations(held, models, model))
+    routes = Routes(endpoints, description, Docs(description), Probes([]))
+    return WithExtras(WithLifespan(DataPlane(routes, clock, _settings()), clock))
+
+
+def main() -> int:
+    settings = _settings()
+    listener = listen(settings)
+    print(listener.getsockname()[1], flush=True)
+    return run(settings, listener, "tests.api.process:create")
+
+
+def _settings() -> Settings:
+    workers = int(os.environ.get("TEST_WORKERS", "1"))
+    return Settings(port=0, workers=workers, drain_seconds=float(os.environ.get("TEST_DRAIN_SECONDS", "30")))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
