@@ -21,7 +21,9 @@ from writingmate.catalog.resolve import Catalog
 from writingmate.identity.directory import Directory
 from writingmate.identity.signing import REFRESH_SECONDS
 from writingmate.jobs.runner import Job, Runner
+from writingmate.local import progress, rows
 from writingmate.local.upstream import LocalUpstream
+from writingmate.local.weights import Weights
 from writingmate.metering.ledger import Ledger
 from writingmate.operations.client import Client, Request
 from writingmate.operations.generate import Generate
@@ -86,10 +88,13 @@ class Gateway:
         require(database)
         network = HttpClient()
         parts.push_async_callback(network.close)
-        local = LocalUpstream(settings, network)
+        embedded = rows.models(settings)
+        local = _local(settings, network)
         parts.push_async_callback(local.close)
+        if embedded:
+            local.prepare()
         providers = configured(settings)
-        catalog = Catalog(settings, providers, known=known_names(settings), local=local.models())
+        catalog = Catalog(settings, providers, known=known_names(settings), local=embedded)
         directory = Directory(database)
         ledger = Ledger(database, lease_seconds=settings.lease_seconds)
         await ledger.start()
@@ -100,12 +105,12 @@ class Gateway:
                 Job("signing keys", REFRESH_SECONDS, directory.refresh),
                 Job("last used", LAST_USED_SECONDS, directory.flush_last_used),
             ],
-            [_discovery(settings, catalog, providers, network).run, local.prepare],
+            [_discovery(settings, catalog, providers, network).run],
         )
         runner.start()
         parts.push_async_callback(runner.close)
         timeouts = Timeouts(settings.timeouts.connect, settings.timeouts.first, settings.timeouts.idle)
-        generate = Generate(catalog, ledger, network, {"local": local}, timeouts)
+        generate = Generate(catalog, ledger, network, {rows.PROVIDER.name: local}, timeouts)
         self._serve(database, directory, catalog, generate)
         for note in notes(settings):
             log.event("notice", detail=note)
@@ -137,6 +142,11 @@ def _operations(catalog: Catalog, generate: Generate) -> Operations:
         await client.reply(200, {}, get_model(catalog, principal, slug))
 
     return Operations(generate.run, models, model)
+
+
+def _local(settings: Settings, network: HttpClient) -> LocalUpstream:
+    weights = Weights(settings.data_dir / "models", named=settings.local_model_file)
+    return LocalUpstream(network, weights, settings.data_dir / "run", progress=progress.shown)
 
 
 def _discovery(

@@ -27,8 +27,8 @@ ANSWERS = [each for each in CLASSES if issubclass(each, errors.ApiError)]
 FAILURES = [
     errors.UpstreamRefused(500, {}, b""),
     errors.UpstreamUnreachable("refused by 127.0.0.1:9"),
-    errors.UpstreamTimeout("first byte"),
-    errors.UpstreamBroken("cut"),
+    errors.UpstreamTimeout("no first byte in 600 s"),
+    errors.UpstreamBroken("cut after 7 bytes"),
 ]
 
 
@@ -60,5 +60,12 @@ def test_each_upstream_failure_becomes_an_answer(failure: errors.UpstreamError) 
     assert failure.detail not in answer.message
 
 
+def test_a_model_that_is_being_set_up_says_when_to_come_back() -> None:
+    answer = as_answer(errors.UpstreamNotReady("It is being downloaded.", detail="41 %", retry_after=7))
+    assert (answer.status, answer.type, answer.message) == (503, "server_error", "It is being downloaded.")
+    assert answer.headers["retry-after"] == "7"
+
+
 def test_each_upstream_failure_is_covered_above() -> None:
-    assert {type(each) for each in FAILURES} == set(errors.UpstreamError.__subclasses__())
+    covered = {*map(type, FAILURES), errors.UpstreamNotReady}
+    assert covered == set(errors.UpstreamError.__subclasses__())

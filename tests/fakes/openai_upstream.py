@@ -33,6 +33,7 @@ ANSWERS: dict[str, Callable[[Json, str, Wish], Answer]] = {
     "/v1/chat/completions": chat,
     "/v1/completions": completion,
 }
+BACKLOG = 4096  # a thousand calls at once are not turned away
 REQUIRED = {"/v1/chat/completions": ("model", "messages"), "/v1/completions": ("model", "prompt")}
 
 
@@ -67,9 +68,12 @@ class FakeOpenAI:
     async def __aenter__(self) -> Self:
         loop = asyncio.get_running_loop()
         if self._socket is not None:
-            self._server = await loop.create_unix_server(self._accept, str(self._socket), ssl=self._tls)
+            path = str(self._socket)
+            self._server = await loop.create_unix_server(self._accept, path, backlog=BACKLOG, ssl=self._tls)
         else:
-            self._server = await loop.create_server(self._accept, "127.0.0.1", 0, ssl=self._tls)
+            self._server = await loop.create_server(
+                self._accept, "127.0.0.1", 0, backlog=BACKLOG, ssl=self._tls
+            )
         return self
 
     async def __aexit__(

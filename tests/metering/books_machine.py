@@ -117,7 +117,8 @@ class BooksMachine(RuleBasedStateMachine):
 
     @rule(node=st.integers(0, NODES - 1))
     def lose_the_lease(self, node: int) -> None:
-        """The process only slept; its requests go on, and find themselves settled."""
+        """The process slept for longer than its lease; its requests go on, and find themselves settled."""
+        self.ledgers[node]._beat_at = float("-inf")
         with self.database.transaction() as connection:
             connection.execute(delete(nodes).where(nodes.c.node_id == self.ledgers[node].node_id))
         self._run(self.ledgers[1 - node].sweep())

@@ -3,16 +3,25 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any, cast
+from collections.abc import Iterable
+from typing import Any, Final, cast
 
-from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, RequestResponseCycle
 
-from writingmate.api.asgi import Application, Message
+from writingmate.api.asgi import Application
 from writingmate.telemetry import log
+
+_CHUNKED: Final = b"transfer-encoding: chunked\r\n"
+_CLOSE: Final = b"connection: close\r\n"
 
 
 class Cycle(RequestResponseCycle):
-    """One request and its answer. An answer that is not completed ends the connection."""
+    """Receives as uvicorn does, and sends by itself: a whole answer in one write, each event in one.
+
+    An answer that is not completed ends the connection.
+    """
+
+    _head = b""
 
     async def run_asgi(self, app: Any) -> None:  # noqa: ANN401  uvicorn's own type of an application
         """Run the application; it answers its own errors, so that nothing is left to answer here."""
@@ -29,21 +38,63 @@ class Cycle(RequestResponseCycle):
             if not self.response_complete and not self.disconnected:
                 self.transport.close()
 
-
-class OldCycle(Cycle):
-    """A request in HTTP/1.0, which knows no chunks: an answer of unknown length ends with the connection."""
-
-    _until_close = False
-
     async def send(self, message: Any) -> None:  # noqa: ANN401  uvicorn's own type of a message
-        """Send; see uvicorn."""
+        """Write; waits while the client reads slower, does nothing once it has left."""
+        if self.flow.write_paused and not self.disconnected:
+            await self.flow.drain()
+        if self.disconnected:
+            return
         if message["type"] == "http.response.start":
-            self._until_close = not any(name == b"content-length" for name, _ in message["headers"])
-            if self._until_close:
-                self.chunked_encoding = False
-        elif self._until_close:
-            self.expected_content_length = len(cast("Message", message).get("body", b""))
-        await super().send(message)
+            self._begin(message["status"], message["headers"])
+        else:
+            self._pass_on(message.get("body", b""), more=message.get("more_body", False))
+
+    def _begin(self, status: int, headers: Iterable[tuple[bytes, bytes]]) -> None:
+        """The head; that of a body of known length waits for the body, which follows at once."""
+        self.response_started = True
+        self.waiting_for_100_continue = False
+        lines = [STATUS_LINE[status]]
+        known = status in {204, 304} or self.scope["method"] == "HEAD"
+        for name, value in (*self.default_headers, *headers):
+            if name == b"connection":
+                self.keep_alive = False  # the only thing we ever say with it is ``close``
+                continue
+            known = known or name == b"content-length"
+            lines.append(b"%b: %b\r\n" % (name, value))
+        self.chunked_encoding = not known and self.scope["http_version"] != "1.0"
+        if self.chunked_encoding:
+            lines.append(_CHUNKED)
+        if not self.keep_alive:
+            lines.append(_CLOSE)
+        lines.append(b"\r\n")
+        head = b"".join(lines)
+        if head.count(b"\n") != len(lines) or head.count(b"\r") != len(lines):
+            raise ValueError("a header holds the end of a line")
+        if known:
+            self._head = head
+        else:
+            self.transport.write(head)
+
+    def _pass_on(self, body: bytes, *, more: bool) -> None:
+        if self.scope["method"] == "HEAD":
+            body = b""
+        elif self.chunked_encoding:
+            body = b"%x\r\n%b\r\n" % (len(body), body) if body else b""
+            if not more:
+                body += b"0\r\n\r\n"
+        if self._head:
+            body, self._head = self._head + body, b""
+        if body:
+            self.transport.write(body)
+        if not more:
+            self._complete()
+
+    def _complete(self) -> None:
+        self.response_complete = True
+        self.message_event.set()
+        if not self.keep_alive:
+            self.transport.close()
+        self.on_response()
 
 
 def _nothing() -> None:

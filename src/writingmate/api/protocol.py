@@ -14,7 +14,7 @@ import httptools
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 from uvicorn.server import ServerState
 
-from writingmate.api.cycle import Cycle, OldCycle
+from writingmate.api.cycle import Cycle
 from writingmate.api.presence import EXTENSION, Line
 from writingmate.api.responder import new_request_id
 from writingmate.api.serving import ServerConfig
@@ -217,8 +217,7 @@ class Protocol(HttpToolsProtocol):
         scope["query_string"] = url.query or b""
 
     def _make_cycle(self) -> Cycle:
-        old = self.scope["http_version"] == "1.0"
-        return (OldCycle if old else Cycle)(
+        return Cycle(
             scope=self.scope,
             transport=self.transport,
             flow=self.flow,
@@ -228,7 +227,7 @@ class Protocol(HttpToolsProtocol):
             default_headers=self.server_state.default_headers,
             message_event=asyncio.Event(),
             expect_100_continue=self.expect_100_continue,
-            keep_alive=not old and self.parser.should_keep_alive(),
+            keep_alive=self.scope["http_version"] != "1.0" and self.parser.should_keep_alive(),
             on_response=self.on_response_complete,
         )
 

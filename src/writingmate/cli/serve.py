@@ -72,7 +72,7 @@ def _banner(settings: Settings, prepared: setup.Prepared) -> str:
         lines += ["", "Try it:", _curl(settings, prepared.key.key, slug)] if slug else []
     if slug is None:
         lines += ["", models.NOTHING]
-    return "\n".join([*lines, ""])
+    return "\n".join([*lines, "", "Ctrl-C stops it."])
 
 
 def _first_model(settings: Settings) -> str | None:

@@ -70,10 +70,16 @@ _FORMAT = msgspec.json.Decoder(_Format).decode
 _FORMATS = ("json_object", "json_schema", "text")
 
 
+#: What every SDK sends for it.
+PLAINLY_ASKED = b'{"include_usage":true}'
+
+
 def usage_asked(request: Document) -> bool:
     """Whether the client wants a stream's usage."""
     raw = request.get("stream_options")
-    return raw is not None and on(document.members(raw), "include_usage")
+    if raw is None:
+        return False
+    return bytes(raw) == PLAINLY_ASKED or on(document.members(raw), "include_usage")
 
 
 def stream_options_stream(request: Document) -> None:

@@ -7,14 +7,14 @@ from typing import Literal
 
 import msgspec
 
+from writingmate.dialects.chat import PLAINLY_ASKED
 from writingmate.dialects.grammar import given
 from writingmate.types import DialectName
 from writingmate.wire import document
 from writingmate.wire.document import Document
 
 _TRUE = msgspec.Raw(b"true")
-_PLAINLY_ASKED = b'{"include_usage":true}'
-_ASKED = msgspec.Raw(_PLAINLY_ASKED)
+_ASKED = msgspec.Raw(PLAINLY_ASKED)
 
 #: What a completions model writes at most if it is not told (WIRE §6).
 _COMPLETIONS_DEFAULT = 16
@@ -36,7 +36,7 @@ def ask_for_usage(outgoing: Document, how: Literal["option", "always"]) -> None:
         if how == "option":
             outgoing["stream_options"] = _ASKED
         return
-    if how == "option" and bytes(raw) == _PLAINLY_ASKED:
+    if how == "option" and bytes(raw) == PLAINLY_ASKED:
         return
     options = document.members(raw)
     if how == "option":

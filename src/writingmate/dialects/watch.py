@@ -176,13 +176,19 @@ def _head(data: bytes) -> _Head:
         head = _HEAD.decode(data)
     except (msgspec.DecodeError, ValueError, RecursionError):
         raise UpstreamBroken(f"the answer is not a JSON object: {_excerpt(data)}") from None
+    if data.find(b'"error"') >= 0:
+        _raise_error(head)
+    return head
+
+
+def _raise_error(head: _Head) -> None:
+    """Raise UpstreamBroken for an error at the top, in Groq's own place, or as a choice's end."""
     if _says_something(head.error):
         raise UpstreamBroken(f"the answer is an error: {_excerpt(bytes(head.error))}")
-    if b'"error"' in bytes(head.choices) and any(
-        choice.get("finish_reason") == "error" for choice in _choices(head)
-    ):
+    if choices.members(bytes(head.x_groq)).get("error"):
+        raise UpstreamBroken(f"the answer is an error: {_excerpt(bytes(head.x_groq))}")
+    if any(choice.get("finish_reason") == "error" for choice in _choices(head)):
         raise UpstreamBroken(f"a choice finished with an error: {_excerpt(bytes(head.choices))}")
-    return head
 
 
 def _choices(head: _Head) -> list[dict[str, Any]]:
@@ -201,10 +207,7 @@ def _usage_at_groq(head: _Head) -> Usage | None:
     """Groq's own place, ``x_groq.usage``, which it fills whether it was asked or not."""
     if not _says_something(head.x_groq):
         return None
-    own = choices.members(bytes(head.x_groq))
-    if own.get("error"):
-        raise UpstreamBroken(f"the answer is an error: {_excerpt(bytes(head.x_groq))}")
-    return usage.normalised(own.get("usage"))
+    return usage.normalised(choices.members(bytes(head.x_groq)).get("usage"))
 
 
 def _usage_at_moonshot(head: _Head) -> Usage | None:

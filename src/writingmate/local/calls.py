@@ -72,6 +72,8 @@ def _begins(rest: str, names: Collection[str]) -> bool:
     head = _HEAD.match(rest)
     if head:
         name, closed = head.groups()
+        if "\\" in name:
+            return True
         return name in names if closed else any(each.startswith(name) for each in names)
     if rest.startswith("{"):
         return _HEAD_START.startswith(re.sub(r"\s", "", rest))
@@ -79,7 +81,7 @@ def _begins(rest: str, names: Collection[str]) -> bool:
 
 
 def _call(value: Any, names: Collection[str]) -> Call | None:  # noqa: ANN401  # any JSON value
-    if not isinstance(value, dict) or value.get("name") not in names:
+    if not isinstance(value, dict) or next(iter(value), None) != "name" or value["name"] not in names:
         return None
     arguments = value.get("arguments", value.get("parameters", {}))
     if isinstance(arguments, str):

@@ -10,7 +10,7 @@ import rich.progress
 
 from writingmate.local.manifest import LocalModel
 
-_STEP = 0.1
+_ROUNDING = 1e-9
 
 
 class Progress(Protocol):
@@ -44,7 +44,7 @@ class Lines:
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
-        self._next = _STEP
+        self._tenths = 0
 
     def begin(self, model: LocalModel, source: str) -> None:
         """Say what is pulled, how large, and from where."""
@@ -52,9 +52,10 @@ class Lines:
 
     def advance(self, fraction: float) -> None:
         """Say the percentage, when a further tenth has come."""
-        if fraction >= self._next:
-            self._say(f"{fraction:.0%}")
-            self._next = fraction - fraction % _STEP + _STEP
+        tenths = int(fraction * 10 + _ROUNDING)
+        if tenths > self._tenths:
+            self._tenths = tenths
+            self._say(f"{tenths}0%")
 
     def end(self) -> None:
         """The last line is the result's, not ours."""

@@ -15,7 +15,9 @@ from writingmate.errors import (
     BadGateway,
     GatewayTimeout,
     ProviderRefusal,
+    Unavailable,
     UpstreamError,
+    UpstreamNotReady,
     UpstreamRefused,
     UpstreamTimeout,
 )
@@ -36,6 +38,8 @@ def as_answer(error: UpstreamError) -> ApiError:
     match error:
         case UpstreamRefused():
             return _refusal(error)
+        case UpstreamNotReady():
+            return Unavailable(error.message, headers={"retry-after": str(error.retry_after)})
         case UpstreamTimeout():
             return GatewayTimeout(_TIMED_OUT)
         case _:

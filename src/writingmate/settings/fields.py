@@ -117,6 +117,10 @@ class Settings:
     local: Annotated[
         bool, Meta(description="Serve the embedded models: `on` or `off`; in the file `true` or `false`.")
     ] = True
+    local_model_file: Annotated[
+        Path | None,
+        Meta(description="A model file of your own, used where its digest is an embedded model's."),
+    ] = None
     max_body_bytes: Annotated[
         int, Meta(ge=1024, le=1 << 32, description="Bytes of the largest request body.")
     ] = 32 << 20

@@ -1,0 +1,105 @@
+"""The npm SDK under the Node that a wheel carries: js/openai.mjs runs the cases, its output is compared."""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.contract.setting import CHAT, FAULTS, TEXT, Setting
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+ROOT = Path(__file__).parents[2]
+PACKAGES = {"openai": "6.49.0", "zod": "4.1.13"}
+SCRIPT = Path(__file__).parent / "js" / "openai.mjs"
+BIN = Path(sys.executable).parent
+CALLS = [["weather", {"city": "Paris"}], ["population", {"city": "Paris"}]]
+
+
+def installed() -> Path:
+    """The folder above ``node_modules``, filled once for all runs and workers."""
+    folder = ROOT / ".cache" / "-".join(f"{name}-{version}" for name, version in PACKAGES.items())
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (folder / "complete").exists():
+            names = [f"{name}@{version}" for name, version in PACKAGES.items()]
+            options = [
+                "--prefix",
+                str(folder),
+                "--no-package-lock",
+                "--no-audit",
+                "--no-fund",
+                "--ignore-scripts",
+            ]
+            subprocess.run([str(BIN / "npm"), "install", *options, *names], check=True, env=_environment())
+            (folder / "complete").touch()
+    return folder
+
+
+def _environment(**more: str) -> dict[str, str]:
+    return os.environ | {"PATH": f"{BIN}:{os.environ['PATH']}"} | more
+
+
+async def _seen(setting: Setting) -> dict[str, Any]:
+    environ = _environment(
+        MODULES=str(await asyncio.to_thread(installed)),
+        BASE_URL=setting.base_url,
+        API_KEY=setting.key,
+        CHAT_MODEL=CHAT,
+        TEXT_MODEL=TEXT,
+        FAULTS=json.dumps({name: failure.model for name, failure in FAULTS.items()}),
+    )
+    pipe = asyncio.subprocess.PIPE
+    node = await asyncio.create_subprocess_exec(
+        str(BIN / "node"), str(SCRIPT), env=environ, stdout=pipe, stderr=pipe
+    )
+    out, err = await node.communicate()
+    assert node.returncode == 0, err.decode()
+    seen: dict[str, Any] = json.loads(out)
+    return seen
+
+
+def _error(name: str, status: int, type_: str, code: str | None, param: str | None = None) -> dict[str, Any]:
+    return {"error": name, "status": status, "type": type_, "code": code, "param": param, "request": True}
+
+
+INVALID = "invalid_request_error"
+EXPECTED: dict[str, Any] = {
+    "models": {"listed": True, "id": CHAT, "object": "model"},
+    "chat": {"text": "HELLO FROM NODE", "finish": "stop", "total": True, "request": True},
+    "chat_stream": {"text": "one two three", "finish": "stop", "usage": None, "chunks": True},
+    "chat_stream_usage": {"text": "one two three", "finish": "stop", "usage": True, "chunks": True},
+    "chat_stream_helper": {"text": "folded up"},
+    "chat_abort": {"aborted": True},
+    "tools": {"finish": "tool_calls", "content": None, "calls": CALLS},
+    "tools_stream": {"calls": CALLS},
+    "run_tools": {"text": "You said: weather of Paris", "roles": ["user", "assistant", "tool", "assistant"]},
+    "structured": {"name": "Paris", "inhabitants": 7},
+    "completions": {"text": "HELLO", "object": "text_completion", "finish": "stop"},
+    "completions_stream": {"text": "a b c", "finish": "stop", "usage": None, "chunks": True},
+    "no_such_key": _error("AuthenticationError", 401, INVALID, "invalid_api_key"),
+    "no_such_workspace": _error("PermissionDeniedError", 403, "permission_error", "workspace_not_accessible"),
+    "no_such_model": _error("NotFoundError", 404, INVALID, "model_not_found"),
+    "no_such_model_to_see": _error("NotFoundError", 404, INVALID, "model_not_found", "model"),
+    "wrong_type": _error("BadRequestError", 400, INVALID, "invalid_type", "temperature"),
+    "missing": _error("BadRequestError", 400, INVALID, "missing_required_parameter", "messages"),
+}
+
+
+async def test_every_case(setting: Setting) -> None:
+    seen = await _seen(setting)
+    for name, failure in FAULTS.items():
+        got = seen.pop(name)
+        raised = failure.raises.replace("APIStatusError", "APIError")
+        assert (got["error"], got["status"], got["type"]) == (raised, failure.status, failure.type), name
+        assert got["request"], name
+    assert seen == EXPECTED
