@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,6 +20,7 @@ from writingmate.api.openapi import Description
 from writingmate.api.server import configure, listen
 from writingmate.app import Gateway
 from writingmate.identity import store
+from writingmate.identity.keys import MintedKey
 from writingmate.identity.records import KeyOptions, User
 from writingmate.settings import Settings
 from writingmate.storage.engine import Database
@@ -43,15 +44,11 @@ class Live:
     def api(self) -> str:
         return f"{self.url}/api/openai/v1"
 
-    def mint(self, **options: object) -> str:
+    def mint(self, *, daily_cap: int | None = None, allowed_models: tuple[str, ...] | None = None) -> str:
         """One more key of the same user."""
+        options = KeyOptions(name="test", daily_cap=daily_cap, allowed_models=allowed_models)
         with self.database.transaction() as connection:
-            return store.create_key(
-                connection,
-                self.user,
-                KeyOptions(name="test", **options),
-                now=time.time(),  # type: ignore[arg-type]  # options pass through
-            ).key
+            return store.create_key(connection, self.user, options, now=time.time()).key
 
 
 @contextmanager
@@ -86,7 +83,7 @@ def settings_for(folder: Path, **fields: object) -> Settings:
     return Settings(**{**defaults, **fields})  # type: ignore[arg-type]  # fields pass through
 
 
-def _owner(database: Database) -> tuple[User, store.MintedKey]:
+def _owner(database: Database) -> tuple[User, MintedKey]:
     now = time.time()
     with database.transaction() as connection:
         store.ensure_signing_key(connection, now=now)
@@ -96,8 +93,8 @@ def _owner(database: Database) -> tuple[User, store.MintedKey]:
         return user, store.create_key(connection, user, KeyOptions(name="test"), now=now)
 
 
-def _wait_until(condition: object) -> None:
+def _wait_until(condition: Callable[[], bool]) -> None:
     deadline = time.monotonic() + START_SECONDS
     pause = threading.Event()
-    while not condition() and time.monotonic() < deadline:  # type: ignore[operator]
+    while not condition() and time.monotonic() < deadline:
         pause.wait(0.005)

@@ -92,10 +92,11 @@ def test_later_places_win(tmp_path: Path) -> None:
     assert (settings.port, settings.workers, settings.host) == (4, 2, "env")
 
 
-TEXTS: dict[type, tuple[str, object]] = {
+TEXTS: dict[object, tuple[str, object]] = {
     bool: ("off", False),
     float: ("7.5", 7.5),
     Path: ("/srv/data", Path("/srv/data")),
+    Path | None: ("/srv/data", Path("/srv/data")),
 }
 WHOLE = {"port": 81, "workers": 3, "max_body_bytes": 4096}
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
@@ -110,6 +110,13 @@ async def dial(port: int) -> AsyncIterator[Line]:
         yield line
     finally:
         await line.close()
+
+
+async def until(condition: Callable[[], object]) -> None:
+    """Let others run until something is so."""
+    async with asyncio.timeout(PATIENCE):
+        while not condition():  # noqa: ASYNC110  what is waited for tells nobody
+            await asyncio.sleep(0)
 
 
 async def ask(port: int, method: str, path: str, *, body: bytes = b"", **headers: str) -> Answer:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.api.raw import Line, ask, dial
+from tests.api.raw import ask, dial
 from tests.api.served import BEARER, CHAT, MODELS, Served, answer, served
 from writingmate.api.protocol import HEAD_BYTES, HEAD_LINES
 from writingmate.operations.client import Client, Request
@@ -110,31 +110,6 @@ async def test_a_body_that_stalls_is_timed_out(api: Served) -> None:
         assert reply.status == 408
         assert reply.error["code"] == "request_timeout"
         assert await line.closed()
-
-
-async def test_a_body_that_trickles_is_timed_out(api: Served) -> None:
-    async with dial(api.port) as line:
-        await line.write(HEAD + b"content-length: 1000000\r\n\r\n")
-        trickle = asyncio.create_task(_trickle(line))
-        reply = await line.answer()
-        trickle.cancel()
-        assert reply.status == 408
-
-
-async def _trickle(line: Line) -> None:
-    while True:
-        await line.write(b"x")
-        await asyncio.sleep(0.01)
-
-
-async def test_a_body_that_keeps_its_pace_may_take_long(api: Served) -> None:
-    async with dial(api.port) as line:
-        size = 40_000
-        await line.write(HEAD + b"content-length: %d\r\n\r\n" % size)
-        for _ in range(20):
-            await line.write(b" " * (size // 20))
-            await asyncio.sleep(0.03)
-        assert (await line.answer()).status == 400
 
 
 @pytest.mark.parametrize("sent", [b"", b"G", HEAD, HEAD + b"x-slow: "])

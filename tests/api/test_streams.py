@@ -112,6 +112,17 @@ async def test_a_client_that_leaves_after_sending_nonsense(api: Served) -> None:
     assert held.events == ["left", "settled"]
 
 
+async def test_a_client_that_leaves_after_sending_a_second_request(api: Served) -> None:
+    held = api.generate = Held()
+    async with dial(api.port) as line:
+        await line.request("POST", CHAT, body=b"{}", authorization=BEARER)
+        await held.begun.wait()
+        await line.write(GET_HEALTH)
+    async with asyncio.timeout(10):
+        await held.settled.wait()
+    assert held.events == ["left", "settled"]
+
+
 async def test_silence_is_filled_with_comments_between_frames() -> None:
     async with served(Settings(port=0, comment_seconds=0.05)) as api:
         held = api.generate = Held()

@@ -8,6 +8,7 @@ import pytest
 
 from tests.cli.commands import Commands
 from tests.fakes.openai_upstream import FakeOpenAI, Fault
+from writingmate.local import rows
 
 KEY = "sk-planted-0123456789"
 
@@ -76,3 +77,17 @@ def test_a_database_out_of_reach_is_a_finding_without_its_password(commands: Com
     found = {finding["check"]: finding for finding in commands.json("doctor", status=1)}
     assert found["database"]["status"] == "broken"
     assert "hunter22" not in str(found)
+
+
+@pytest.mark.parametrize(
+    ("installed", "status", "words"),
+    [(True, "ok", "downloaded when the server starts"), (False, "note", "installed")],
+)
+def test_embedded_models_are_looked_for(
+    commands: Commands, monkeypatch: pytest.MonkeyPatch, *, installed: bool, status: str, words: str
+) -> None:
+    monkeypatch.setattr(rows, "available", lambda: installed)
+    commands.environ["WRITINGMATE_LOCAL"] = "on"
+    found = {finding["check"]: finding for finding in commands.json("doctor")}["embedded models"]
+    assert found["status"] == status
+    assert words in found["detail"]

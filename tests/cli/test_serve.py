@@ -19,6 +19,11 @@ import pytest
 
 from tests.cli.commands import Commands
 from tests.fakes.openai_upstream import FakeOpenAI
+from writingmate.cli import serve, setup
+from writingmate.local import rows
+from writingmate.local.manifest import manifest
+from writingmate.local.weights import Weights
+from writingmate.settings import Settings
 
 SECONDS = 60
 LAST_LINE = "Ctrl-C stops it.\n"
@@ -169,3 +174,22 @@ def test_options_of_the_command_line_reach_every_process(bare: Commands, tmp_pat
             assert response.status == 200
     assert (folder / "writingmate.db").exists()
     assert not bare.data_dir.exists()
+
+
+def test_an_embedded_model_that_has_to_come_first_is_waited_for(
+    bare: Commands, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rows, "available", lambda: True)
+    settings = Settings(data_dir=bare.data_dir)
+    prepared = setup.prepare(settings)
+    default = manifest()[0]
+    waiting = serve._banner(settings, prepared)
+    assert f"({default.name}, {default.size // 1_000_000} MB) is downloaded first" in waiting
+    assert f'"model":"{default.slug}"' in waiting
+    assert "curl -fsS --retry 200 " in waiting
+    monkeypatch.setattr(Weights, "find", lambda *_: bare.data_dir / "model.gguf")
+    ready = serve._banner(settings, prepared)
+    assert "downloaded" not in ready
+    assert "curl -i " in ready
+    later = serve._banner(settings, setup.prepare(settings))
+    assert "curl" not in later

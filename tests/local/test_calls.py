@@ -17,8 +17,10 @@ PARIS = Call("get_weather", '{"city": "Paris", "unit": "c"}')
 RECORDED = {
     "plain": ('{"name": "get_weather", "arguments": {"city": "Paris", "unit": "c"}}', [PARIS]),
     "fenced": (
-        '```json\n{\n  "name": "get_weather",\n  "arguments": {\n    "city": "Paris",\n    '
-        '"unit": "c"\n  }\n}\n```',
+        (
+            '```json\n{\n  "name": "get_weather",\n  "arguments": {\n    "city": "Paris",\n    '
+            '"unit": "c"\n  }\n}\n```'
+        ),
         [PARIS],
     ),
     "tagged": (
@@ -26,8 +28,10 @@ RECORDED = {
         [PARIS],
     ),
     "two": (
-        '{"name": "get_weather", "arguments": {"city": "Paris", "unit": "c"}}\n'
-        '{"name": "add", "arguments": {"a": 2, "b": 3}}',
+        (
+            '{"name": "get_weather", "arguments": {"city": "Paris", "unit": "c"}}\n'
+            '{"name": "add", "arguments": {"a": 2, "b": 3}}'
+        ),
         [PARIS, Call("add", '{"a": 2, "b": 3}')],
     ),
     "list": (

@@ -63,10 +63,11 @@ async def test_only_the_model_is_changed_on_the_way_to_the_provider(
 ) -> None:
     messages = b'[{"role":"user", "content":"h\\u00e9llo"}]'
     sent = b'{ "model" : "fake\\/m", "messages":%b, "x_extension": {"a":  1e2} }' % messages
-    await api.post("/chat/completions", content=sent, headers={"content-type": "application/json"})
+    answer = await api.post("/chat/completions", content=sent, headers={"content-type": "application/json"})
     (call,) = fake.calls
     assert call.body == b'{"model":"m","messages":%b,"x_extension":{"a":  1e2}}' % messages
     assert call.headers["authorization"] == f"Bearer {SECRET}"
+    assert call.headers["x-client-request-id"] == answer.headers["x-request-id"]
 
 
 async def test_stream_ends_with_its_count_and_leaves_out_the_usage_nobody_asked_for(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
 
 import pytest
 
@@ -58,11 +59,13 @@ async def test_a_refusal_that_stalls_is_a_refusal(client: HttpClient, fake: Fake
     assert (caught.value.status, caught.value.body) == (503, b"")
 
 
-async def test_a_tls_handshake_that_stalls(client: HttpClient) -> None:
+async def test_a_tls_handshake_that_stalls() -> None:
+    client = HttpClient(tls=ssl.create_default_context())
     async with serving(silent) as server:
         with pytest.raises(UpstreamTimeout, match=r"https://127.0.0.1:\d+: not connected within 0\.1 s"):
             await body(client, post(server.url.replace("http", "https", 1), timeouts=CONNECT))
         await server.over.acquire()
+    await client.close()
 
 
 async def test_waiting_for_a_connection_counts_as_connecting(fake: FakeOpenAI) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import ssl
 import subprocess
 from dataclasses import dataclass
@@ -10,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.fakes.openai_upstream import FakeOpenAI, Fault
-from tests.upstream.calls import body, chat, frames, post
+from tests.upstream.calls import body, chat, frames, post, until
 from tests.upstream.raw_server import closing, serving, whole
 from writingmate.errors import UpstreamBroken, UpstreamUnreachable
 from writingmate.upstream.client import HttpClient
@@ -84,8 +85,12 @@ async def test_a_server_that_does_not_speak_tls(client: HttpClient, fake: FakeOp
         await body(client, post(f"https://localhost:{fake.port}/v1/models"))
 
 
-async def test_the_context_is_made_once(client: HttpClient) -> None:
-    made = await client._tls.context()
+async def test_the_context_is_made_once_whoever_gives_up(client: HttpClient) -> None:
+    first = asyncio.create_task(client._tls.context())
+    second = asyncio.create_task(client._tls.context())
+    await until(lambda: client._tls._making is not None)
+    first.cancel()
+    made = await second
     assert made is await client._tls.context()
     assert (made.verify_mode, made.check_hostname) == (ssl.CERT_REQUIRED, True)
 

@@ -25,6 +25,8 @@ from writingmate.telemetry import metrics
 HEAD_BYTES: Final = 65536
 """Bytes of a request's head, and of what may come without being part of a body."""
 HEAD_LINES: Final = 200
+QUEUED: Final = 4
+"""Requests that may wait behind the one being answered before no more are read."""
 IDLE_SECONDS: Final = 75.0
 """How long a connection is kept between two requests: longer than proxies in front keep theirs."""
 CLOSING_SECONDS: Final = 5.0
@@ -138,8 +140,9 @@ class Protocol(HttpToolsProtocol):
         if previous is None or previous.response_complete:
             self._start_asgi_task(self.cycle, self.app)
         else:
-            self.flow.pause_reading()
             self.pipeline.appendleft((self.cycle, self.app))
+            if len(self.pipeline) >= QUEUED:
+                self.flow.pause_reading()  # which also hides that the client leaves, so not at once
 
     def on_body(self, body: bytes) -> None:
         """A piece of a body."""

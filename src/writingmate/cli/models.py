@@ -36,6 +36,19 @@ def catalog(settings: Settings) -> Catalog:
     return found
 
 
+def download(settings: Settings) -> str | None:
+    """What the server will download for the default embedded model: ``NAME, 491 MB``; None for nothing."""
+    from writingmate.local import rows
+    from writingmate.local.manifest import manifest
+    from writingmate.local.weights import Weights
+
+    if not rows.models(settings):
+        return None
+    default = manifest()[0]
+    weights = Weights(settings.data_dir / "models", named=settings.local_model_file)
+    return None if weights.find(default) else f"{default.name}, {default.size // 1_000_000} MB"
+
+
 @app.command("list")
 def list_(*, data_dir: DataDir = None, json: Json = False) -> None:
     """List the models that can be asked for."""

@@ -67,9 +67,16 @@ def _banner(settings: Settings, prepared: setup.Prepared) -> str:
         f"Documentation: {settings.public_url}{API}/docs",
     ]
     slug = _first_model(settings)
+    coming = models.download(settings)
     if prepared.key is not None:
         lines += ["", f"Developer key (shown only now): {prepared.key.key}"]
-        lines += ["", "Try it:", _curl(settings, prepared.key.key, slug)] if slug else []
+        if slug is not None:
+            lines += ["", "Try it:", _curl(settings, prepared.key.key, slug, waits=coming is not None)]
+    if coming is not None:
+        lines += [
+            "",
+            f"The embedded model ({coming}) is downloaded first; requests for it are told how far that is.",
+        ]
     if slug is None:
         lines += ["", models.NOTHING]
     return "\n".join([*lines, "", "Ctrl-C stops it."])
@@ -86,11 +93,13 @@ def _first_model(settings: Settings) -> str | None:
     return configured[0].slug if configured else None
 
 
-def _curl(settings: Settings, key: str, slug: str) -> str:
+def _curl(settings: Settings, key: str, slug: str, *, waits: bool) -> str:
+    """A line for a shell. One that waits asks again for as long as the server says 503 and when to."""
     import msgspec
 
     question = {"model": slug, "messages": [{"role": "user", "content": "Say hello in one short sentence."}]}
+    options = "-fsS --retry 200" if waits else "-i"
     return (
-        f"curl -i {settings.public_url}{API}/chat/completions -H 'Authorization: Bearer {key}' "
+        f"curl {options} {settings.public_url}{API}/chat/completions -H 'Authorization: Bearer {key}' "
         f"-H 'Content-Type: application/json' -d '{msgspec.json.encode(question).decode()}'"
     )

@@ -94,7 +94,7 @@ class Child:
         return await asyncio.shield(self._starting)
 
     def forget(self, endpoint: Endpoint) -> None:
-        """Nobody answered there: the next `endpoint` looks again, and replaces a child that does not listen."""
+        """Nobody answered there: the next `endpoint` looks again, and replaces a child that is deaf."""
         if endpoint == self._endpoint:
             self._endpoint = None
 

@@ -139,9 +139,7 @@ def _format(asked: Any, toolbox: Toolbox, model: LocalModel) -> dict[str, Any]: 
     if kind == "text":
         return {}
     schema = {"type": "object"} if kind == "json_object" else _schema(asked)
-    if toolbox.functions:
-        return _held_to(toolbox.schema(schema))
-    return {"response_format": {"type": "json_object"}} if kind == "json_object" else _held_to(schema)
+    return _held_to(toolbox.schema(schema) if toolbox.functions else schema)
 
 
 def _schema(asked: Mapping[str, Any]) -> Any:  # noqa: ANN401  # any JSON schema

@@ -22,6 +22,8 @@ import msgspec
 LONGEST_SOCKET_PATH = 100
 """Bytes; systems take 104 to 108."""
 
+_DYING_SECONDS = 0.2
+
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
@@ -108,12 +110,18 @@ class Runtime:
 
 
 async def listens(endpoint: Endpoint) -> bool:
-    """Whether somebody accepts connections there."""
+    """Whether somebody accepts connections there, and does not close them at once, as the dying do."""
     try:
-        _, writer = await asyncio.open_unix_connection(endpoint.socket)
+        reader, writer = await asyncio.open_unix_connection(endpoint.socket)
     except OSError:
         return False
-    writer.close()
-    with suppress(OSError):
-        await writer.wait_closed()
-    return True
+    try:
+        async with asyncio.timeout(_DYING_SECONDS):
+            await reader.read(1)
+    except TimeoutError:
+        return True
+    except OSError:
+        return False
+    finally:
+        writer.close()
+    return False

@@ -44,7 +44,7 @@ def parameters(config: dict[str, Any]) -> Any:  # noqa: ANN401  # the runtime sh
     params.cache_ram_mib = 0  # 8 GiB otherwise
     params.ui = False
     params.endpoint_slots = False
-    params.verbosity = 0
+    params.verbosity = 1  # errors
     params.offline = True
     params.prefill_assistant = False  # OpenAI's chat starts a new message after the assistant's
     params.chat_template = TEMPLATE
@@ -61,7 +61,10 @@ def main() -> None:
         Path("/proc/self/oom_score_adj").write_text(FIRST_TO_GO, encoding="ascii")
     ready = os.fdopen(os.dup(sys.stdout.fileno()), "w")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # whatever the library prints is not our line
-    server = xllamacpp.Server(parameters(config))
+    try:
+        server = xllamacpp.Server(parameters(config))
+    except RuntimeError as error:
+        sys.exit(str(error))
     ready.write(server.listening_address + "\n")
     ready.flush()
     sys.stdin.read()

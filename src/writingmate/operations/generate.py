@@ -118,7 +118,8 @@ class _Answer:
                             started = True
                         if out:
                             await self._client.send(out)
-                await self._client.send(self._exchange.end(leg))
+                if last := self._exchange.end(leg):
+                    await self._client.send(last)
         except UpstreamError as error:
             if not started:
                 raise
@@ -172,7 +173,10 @@ class _Answer:
     def _call(self, leg: Leg) -> Call:
         provider = self._route.provider
         url = provider.base_url + provider.paths[leg.dialect]
-        return Call(url, provider.authorized(), leg.body, self._exchange.streaming, self._timeouts)
+        headers = provider.authorized()
+        # OpenAI keeps it beside its own id ("Debugging requests"); others ignore it.
+        headers["x-client-request-id"] = self._hold.request_id
+        return Call(url, headers, leg.body, self._exchange.streaming, self._timeouts)
 
     def _headers(self, receipt: Receipt | None) -> dict[str, str]:
         headers = {

@@ -5,10 +5,15 @@ A process that has read facts at a revision knows they still hold while the numb
 
 from __future__ import annotations
 
-from sqlalchemy import Connection, select
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import Connection, select, text
 
 from writingmate.storage.tables import revisions
+
+# Both databases read it; the expression language would load every driver of PostgreSQL's dialect.
+_BUMP = text(
+    "INSERT INTO revisions (name, value) VALUES (:name, 1) "
+    "ON CONFLICT (name) DO UPDATE SET value = revisions.value + 1"
+)
 
 
 def read(connection: Connection, name: str) -> int:
@@ -23,7 +28,4 @@ def bump(connection: Connection, name: str) -> None:
     The row stays locked until then: a change that checks something first bumps first, and no
     other change to the same subject comes in between.
     """
-    insert = sqlite.insert if connection.dialect.name == "sqlite" else postgresql.insert
-    first = insert(revisions).values(name=name, value=1)
-    later = {"value": revisions.c.value + 1}
-    connection.execute(first.on_conflict_do_update(index_elements=[revisions.c.name], set_=later))
+    connection.execute(_BUMP, {"name": name})

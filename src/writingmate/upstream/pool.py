@@ -17,11 +17,15 @@ class Tls:
 
     def __init__(self, context: ssl.SSLContext | None = None) -> None:
         self._context = context
+        self._making: asyncio.Future[ssl.SSLContext] | None = None
 
     async def context(self) -> ssl.SSLContext:
         """The one context. It verifies certificates and host names."""
         if self._context is None:
-            self._context = await asyncio.to_thread(_verifying_context)
+            if self._making is None:
+                self._making = asyncio.ensure_future(asyncio.to_thread(_verifying_context))
+            # Who asked first may give up; the others, and the next, still get it.
+            self._context = await asyncio.shield(self._making)
         return self._context
 
 
