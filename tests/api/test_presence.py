@@ -184,3 +184,16 @@ async def test_a_timeout_around_the_work_still_times_out() -> None:
     with pytest.raises(TimeoutError):
         async with asyncio.timeout(0.01):
             await while_present(room.work(), room.line, room.receive)
+
+
+async def test_a_strike_that_came_too_late_leaves_others_cancellations() -> None:
+    async def work() -> None:
+        interruption = Interruption()
+        interruption.strike()
+        task = asyncio.current_task()
+        assert task is not None
+        task.cancel()
+        await interruption.absorb()
+
+    with pytest.raises(asyncio.CancelledError):
+        await asyncio.create_task(work())

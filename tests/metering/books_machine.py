@@ -240,7 +240,9 @@ class BooksMachine(RuleBasedStateMachine):
         day = f"2026-11-{22 + int((self.clock.now - MIDDAY + 43_200) // 86_400):02d}"
         names = [(meter, period) for period in (day, "2026-11", "lifetime") for meter in METERS]
         return {
-            (WORKSPACE, "workspace", meter, period): Limit(Window(WORKSPACE, "workspace", meter, period), allowed)
+            (WORKSPACE, "workspace", meter, period): Limit(
+                Window(WORKSPACE, "workspace", meter, period), allowed
+            )
             for (meter, period), allowed in zip(names, self.allowed, strict=True)
         }
 

@@ -41,7 +41,10 @@ async def test_true_books_are_clean(books: Database) -> None:
 @pytest.mark.parametrize(
     ("change", "complaint"),
     [
-        ("UPDATE entries SET messages = 3 WHERE request_id = 'r1'", "entries ws_one/r1: messages is 3, must be 2"),
+        (
+            "UPDATE entries SET messages = 3 WHERE request_id = 'r1'",
+            "entries ws_one/r1: messages is 3, must be 2",
+        ),
         (
             "UPDATE entries SET completion_tokens = 20000 WHERE request_id = 'r1'",
             "entries ws_one/r1: messages is 2, must be 3",
@@ -52,9 +55,7 @@ async def test_true_books_are_clean(books: Database) -> None:
         ),
         (
             "UPDATE entries SET cached_tokens = 5 WHERE request_id = 'r3'",
-            "entries ws_one/r3: tokens is Usage(prompt_tokens=0, completion_tokens=0, cached_tokens=5,"
-            " reasoning_tokens=0), must be Usage(prompt_tokens=0, completion_tokens=0, cached_tokens=0,"
-            " reasoning_tokens=0)",
+            f"entries ws_one/r3: tokens is {Usage(cached_tokens=5)}, must be {Usage()}",
         ),
         (
             "UPDATE entries SET flags = '' WHERE request_id = 'r2'",

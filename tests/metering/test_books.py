@@ -28,7 +28,7 @@ def machine(database: Database) -> type[BooksMachine]:
 
 
 def test_no_limit_is_overshot_and_no_count_is_lost(machine: type[BooksMachine]) -> None:
-    run_state_machine_as_test(machine, settings=SETTINGS)  # type: ignore[no-untyped-call]  # hypothesis has it so
+    run_state_machine_as_test(machine, settings=SETTINGS)
 
 
 def test_without_the_guard_the_same_test_fails(
@@ -36,5 +36,5 @@ def test_without_the_guard_the_same_test_fails(
 ) -> None:
     monkeypatch.setattr(Counters, "refusal", lambda *_: None)
     once = settings(SETTINGS, phases=[Phase.generate], report_multiple_bugs=False, derandomize=True)
-    with pytest.raises(AssertionError, match="over its limit|a false refusal"):
-        run_state_machine_as_test(machine, settings=once)  # type: ignore[no-untyped-call]  # the same
+    with pytest.raises(AssertionError, match=r"over its limit|a false refusal"):
+        run_state_machine_as_test(machine, settings=once)

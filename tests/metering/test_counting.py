@@ -53,4 +53,6 @@ def test_it_steps_exactly_at_the_boundaries(messages: int, data: st.DataObject) 
 
 @given(TOKENS, TOKENS, TOKENS)
 def test_reasoning_is_part_of_the_completion(prompt: int, completion: int, reasoning: int) -> None:
-    assert counted_messages(Usage(prompt, completion, 0, reasoning)) == counted_messages(Usage(prompt, completion))
+    assert counted_messages(Usage(prompt, completion, 0, reasoning)) == counted_messages(
+        Usage(prompt, completion)
+    )

@@ -10,7 +10,16 @@ from pathlib import Path
 import pytest
 
 from tests.metering.child import USAGE
-from tests.metering.examples import assert_clean, end_leases, estimate, held, limit, principal, settled, window
+from tests.metering.examples import (
+    assert_clean,
+    end_leases,
+    estimate,
+    held,
+    limit,
+    principal,
+    settled,
+    window,
+)
 from writingmate.metering.counting import counted_messages
 from writingmate.metering.ledger import Ledger
 from writingmate.storage.engine import Database
@@ -82,7 +91,9 @@ async def test_a_kill_while_serving(database: Database, database_url: str, step:
     if step == "hold.after_commit":
         assert under_way - said["called"], "no hold was on disk before its request was told so"
     if step == "settle.after_commit":
-        assert set(settled(database)) - said["answered"], "no entry was on disk before its request was told so"
+        assert set(settled(database)) - said["answered"], (
+            "no entry was on disk before its request was told so"
+        )
     await restart(database)
     entries = settled(database)
     assert said["called"] <= set(entries)

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 from sqlalchemy import insert, select
 
-from tests.metering.conftest import Clock
+from tests.metering.conftest import Clock, Steps
 from tests.metering.examples import (
     MIDDAY,
     assert_clean,
@@ -222,38 +222,51 @@ async def test_a_cancelled_wait_still_settles_once(database: Database, ledger: L
     assert_clean(database)
 
 
-@pytest.mark.parametrize("awaits", range(6))
+@pytest.mark.parametrize("moment", ["begun", "queued", "held", "inside", "settling", "settled"])
 async def test_a_request_cancelled_at_any_await_is_off_the_books(
-    database: Database, ledger: Ledger, awaits: int
+    database: Database, clock: Clock, steps: Steps, moment: str
 ) -> None:
+    ledger = Ledger(database, now=clock, step=steps)
+    await ledger.start()
+    at = {name: asyncio.Event() for name in ("begun", "inside", "settling", "settled")}
+    turns = {"queued": 1, "held": 0}
+
     async def request() -> None:
+        at["begun"].set()
         async with ledger.hold("r1", principal(), estimate(2, LIMIT)) as hold:
+            at["inside"].set()
             await asyncio.sleep(0)
             hold.observe(Usage(1, 1), estimated=True)
-            await asyncio.sleep(0)
+            at["settling"].set()
             await hold.settle()
+            at["settled"].set()
+            await asyncio.sleep(0)
 
     task = asyncio.ensure_future(request())
-    for _ in range(awaits):
+    if moment == "held":
+        await steps.next("hold.after_commit")
+    elif moment in at:
+        await at[moment].wait()
+    for _ in range(turns.get(moment, 0)):
         await asyncio.sleep(0)
-    if awaits > 2:
-        while not held(database) and not task.done():
-            await asyncio.sleep(0)
     task.cancel()
     await asyncio.wait([task])
-    async with ledger.hold("last", principal(), estimate(1)):
-        pass
+    await ledger.close()
     assert held(database) == set()
-    assert set(settled(database)) <= {"r1", "last"}
+    assert set(settled(database)) <= {"r1"}
     assert window(database, LIMIT)[1] == 0
     assert_clean(database)
 
 
+async def failing(ledger: Ledger) -> None:
+    async with ledger.hold("r1", principal(), estimate(1, LIMIT)) as hold:
+        hold.observe(Usage(1, 1))
+        raise ZeroDivisionError
+
+
 async def test_an_error_inside_settles_and_is_passed_on(database: Database, ledger: Ledger) -> None:
     with pytest.raises(ZeroDivisionError):
-        async with ledger.hold("r1", principal(), estimate(1, LIMIT)) as hold:
-            hold.observe(Usage(1, 1))
-            raise ZeroDivisionError
+        await failing(ledger)
     assert settled(database) == {"r1": (1, "")}
 
 

@@ -6,7 +6,14 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Connection, func, insert, select, text
 
-from tests.databases import PostgresServer, end_postgres, launch_postgres, sqlite_url, start_postgres, stop_postgres
+from tests.databases import (
+    PostgresServer,
+    end_postgres,
+    launch_postgres,
+    sqlite_url,
+    start_postgres,
+    stop_postgres,
+)
 from writingmate.errors import ConfigurationError, Unavailable
 from writingmate.storage.engine import Database
 from writingmate.storage.tables import revisions
@@ -18,12 +25,17 @@ def rows(connection: Connection) -> int:
     return connection.scalar(select(func.count()).select_from(revisions)) or 0
 
 
+def fail(database: Database) -> None:
+    with database.transaction() as connection:
+        connection.execute(insert(revisions), ROW | {"name": "other"})
+        raise ZeroDivisionError
+
+
 def test_a_transaction_is_kept_and_a_failed_one_leaves_nothing(database: Database) -> None:
     with database.transaction() as connection:
         connection.execute(insert(revisions), ROW)
-    with pytest.raises(ZeroDivisionError), database.transaction() as connection:
-        connection.execute(insert(revisions), ROW | {"name": "other"})
-        raise ZeroDivisionError
+    with pytest.raises(ZeroDivisionError):
+        fail(database)
     with database.reading() as connection:
         assert rows(connection) == 1
 
@@ -39,7 +51,10 @@ def test_a_reading_is_one_snapshot(database: Database) -> None:
 
 
 def test_a_reading_cannot_write(database: Database) -> None:
-    with pytest.raises(Exception, match=r"(?i)read-?only|reach its database"), database.reading() as connection:
+    with (
+        pytest.raises(Exception, match=r"(?i)read-?only|reach its database"),
+        database.reading() as connection,
+    ):
         connection.execute(insert(revisions), ROW)
     with database.reading() as connection:
         assert rows(connection) == 0

@@ -22,7 +22,7 @@ TEMPLATE = (
     "{% for message in messages %}"
     "<|im_start|>{{ message.role }}\n{{ message.content }}<|im_end|>\n"
     "{% endfor %}"
-    "<|im_start|>assistant\n"
+    "{{ '<|im_start|>assistant\n' }}"  # an expression: a template's own last newline is dropped
 )
 NICENESS = 5
 FIRST_TO_GO = "500"
@@ -48,6 +48,7 @@ def parameters(config: dict[str, Any]) -> Any:  # noqa: ANN401  # the runtime sh
     params.offline = True
     params.prefill_assistant = False  # OpenAI's chat starts a new message after the assistant's
     params.chat_template = TEMPLATE
+    params.reasoning_format = xllamacpp.common_reasoning_format.COMMON_REASONING_FORMAT_NONE
     params.sleep_idle_seconds = config["idle_seconds"]
     return params
 

@@ -1,0 +1,123 @@
+"""An answer's timing, where a real connection would make it a matter of luck."""
+
+from __future__ import annotations
+
+import asyncio
+from time import monotonic
+from typing import Any
+
+from tests.api.raw import ask, until
+from tests.api.served import BEARER, CHAT, DONE, FRAME, Served, answer
+from writingmate.api.asgi import Message
+from writingmate.api.clock import Clock
+from writingmate.api.connection import Connection
+from writingmate.api.presence import EXTENSION, Line
+from writingmate.api.responder import KEEP_ALIVE, STALLED_SECONDS, AsgiClient
+from writingmate.operations.client import Client, Request
+from writingmate.types import DialectName, Principal
+
+SECONDS = 15.0
+
+
+class Reader:
+    """A client that reads when the test lets it."""
+
+    def __init__(self) -> None:
+        self.sent: list[bytes] = []
+        self.reads = asyncio.Event()
+        self.reads.set()
+        self.cuts: list[float] = []
+        self.clock = Clock()
+        scope: dict[str, Any] = {
+            "method": "POST",
+            "headers": [],
+            "extensions": {EXTENSION: Line(self._cut)},
+        }
+        connection = Connection(scope, self._receive, self.clock, limit=1, seconds=1.0)
+        self.client = AsgiClient(connection, self._send, self.clock, comment_seconds=SECONDS)
+
+    def _cut(self) -> None:
+        self.cuts.append(monotonic())
+
+    async def _receive(self) -> Message:
+        raise AssertionError("nothing is left to receive")
+
+    async def _send(self, message: Message) -> None:
+        await self.reads.wait()
+        if "body" in message:
+            self.sent.append(message["body"])
+
+    def tick(self, seconds: float) -> None:
+        self.clock.tick(monotonic() + seconds)
+
+
+async def test_a_comment_after_every_silence() -> None:
+    reader = Reader()
+    await reader.client.start({})
+    for step in range(1, 4):
+        reader.tick(step * (SECONDS + 1))
+        await until(lambda step=step: len(reader.sent) == step)  # type: ignore[misc]  # bound at once
+    reader.tick(3 * (SECONDS + 1) + 1)
+    await reader.client.finish(DONE)
+    assert reader.sent == [KEEP_ALIVE] * 3 + [DONE]
+    assert len(reader.clock) == 0
+
+
+async def test_frames_are_no_silence() -> None:
+    reader = Reader()
+    await reader.client.start({})
+    reader.tick(SECONDS - 1)
+    await reader.client.send(FRAME)
+    reader.tick(SECONDS - 1)
+    await reader.client.finish(DONE)
+    assert reader.sent == [FRAME, DONE]
+
+
+async def test_a_comment_that_cannot_be_sent_gives_way_to_the_next_event() -> None:
+    reader = Reader()
+    await reader.client.start({})
+    reader.reads.clear()
+    reader.tick(SECONDS + 1)
+    await asyncio.sleep(0)
+    sending = asyncio.create_task(reader.client.send(FRAME))
+    await asyncio.sleep(0)
+    reader.reads.set()
+    await sending
+    await reader.client.finish(DONE)
+    assert reader.sent == [FRAME, DONE]
+
+
+async def test_nothing_is_said_while_an_event_waits_to_be_read() -> None:
+    reader = Reader()
+    await reader.client.start({})
+    reader.reads.clear()
+    sending = asyncio.create_task(reader.client.send(FRAME))
+    await asyncio.sleep(0)
+    reader.tick(SECONDS + 1)
+    assert not reader.cuts
+    reader.tick(STALLED_SECONDS + 1)
+    assert len(reader.cuts) == 1
+    reader.reads.set()
+    await sending
+    assert reader.sent == [FRAME]
+    reader.client.release()
+
+
+async def test_the_data_plane_knows_when_it_is_done(api: Served) -> None:
+    begun, go_on = asyncio.Event(), asyncio.Event()
+
+    async def held(dialect: DialectName, principal: Principal, request: Request, client: Client) -> None:
+        begun.set()
+        await go_on.wait()
+        await answer(dialect, principal, request, client)
+
+    api.generate = held
+    plane = api.plane
+    assert plane is not None
+    assert await plane.drained(0)
+    asking = asyncio.create_task(ask(api.port, "POST", CHAT, body=b"{}", authorization=BEARER))
+    await begun.wait()
+    assert not await plane.drained(0.01)
+    go_on.set()
+    assert await plane.drained(20)
+    assert (await asking).status == 200
