@@ -32,7 +32,7 @@ from writingmate.providers.configured import configured, known_names, notes
 from writingmate.settings import Settings, read_settings
 from writingmate.storage.engine import Database
 from writingmate.storage.schema import require
-from writingmate.telemetry import log
+from writingmate.telemetry import log, metrics
 from writingmate.types import Principal, Provider
 from writingmate.upstream.base import Call, Timeouts
 from writingmate.upstream.client import HttpClient
@@ -83,6 +83,7 @@ class Gateway:
 
     async def _start(self) -> None:
         settings, parts = self.settings, self._parts
+        parts.callback(metrics.forget, os.getpid())
         database = Database.open(settings.database_url)
         parts.callback(database.close)
         require(database)

@@ -128,6 +128,8 @@ async def test_commands_work_while_the_server_runs_and_count_at_once(provided: C
             line = line.replace(server.line("Developer key (shown only now): "), made["key"])
             for _ in range(4):
                 assert as_curl(line)[0].status == 200
+            _, numbers = request("GET", server.api.replace("/api/openai/v1", "/metrics"))
+            assert b"writingmate_messages_total 4.0" in numbers
             provided.run("keys", "revoke", made["key_id"])
             for _ in range(4):
                 response, document = as_curl(line)
@@ -136,6 +138,19 @@ async def test_commands_work_while_the_server_runs_and_count_at_once(provided: C
         assert provided.json("audit")["clean"]
 
     await asyncio.to_thread(journey)
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_a_signal_that_comes_before_it_serves_ends_it(bare: Commands, workers: str) -> None:
+    process = bare.started("serve", "--port", "0", "--workers", workers)
+    watchdog = threading.Timer(SECONDS, process.kill)
+    watchdog.start()
+    while _line(process) != LAST_LINE:
+        pass
+    process.send_signal(signal.SIGTERM)
+    process.communicate()
+    watchdog.cancel()
+    assert process.returncode in {0, -signal.SIGTERM}
 
 
 def test_where_nothing_can_serve_it_says_how_to_add_a_provider(bare: Commands) -> None:

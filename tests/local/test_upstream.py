@@ -67,9 +67,9 @@ async def test_a_stream_ends_with_usage(local: LocalUpstream) -> None:
 
 
 async def test_an_assistants_last_message_is_not_continued(local: LocalUpstream) -> None:
-    messages = [*PARIS, {"role": "assistant", "content": "The capital of"}]
+    messages = [*PARIS, {"role": "assistant", "content": "Bananas are"}]
     body = await whole(local, messages=messages)
-    assert not body["choices"][0]["message"]["content"].startswith("The capital of")
+    assert "Bananas" not in body["choices"][0]["message"]["content"]
 
 
 async def test_choices_are_as_many_as_asked_for_and_all_are_paid(local: LocalUpstream) -> None:
@@ -80,7 +80,7 @@ async def test_choices_are_as_many_as_asked_for_and_all_are_paid(local: LocalUps
 
 async def test_a_seed_repeats_itself_and_another_does_not(local: LocalUpstream) -> None:
     async def said(seed: int) -> str:
-        body = await whole(local, seed=seed, temperature=1.5, max_tokens=24)
+        body = await whole(local, seed=seed, temperature=1.5, max_tokens=12)
         content: str = body["choices"][0]["message"]["content"]
         return content
 
@@ -186,8 +186,8 @@ async def test_an_unknown_model_is_not_found(local: LocalUpstream) -> None:
 
 
 async def test_more_requests_than_slots_are_all_answered(local: LocalUpstream) -> None:
-    bodies = await asyncio.gather(*(whole(local, max_tokens=2) for _ in range(10)))
-    assert [body["usage"]["completion_tokens"] for body in bodies] == [2] * 10
+    bodies = await asyncio.gather(*(whole(local, max_tokens=2) for _ in range(6)))
+    assert [body["usage"]["completion_tokens"] for body in bodies] == [2] * 6
 
 
 async def test_leaving_frees_the_slots(local: LocalUpstream) -> None:

@@ -12,6 +12,7 @@ from tests.fakes.openai_upstream import FakeOpenAI, Fault, Wish
 from tests.upstream.calls import KEY, body, chat, frames, post
 from tests.upstream.raw_server import answering, chunked, serving, whole
 from writingmate import __version__
+from writingmate.errors import UpstreamRefused
 from writingmate.upstream.base import Call, Upstream
 from writingmate.upstream.client import HttpClient
 from writingmate.wire import sse
@@ -142,6 +143,15 @@ async def test_a_large_body_both_ways(client: HttpClient) -> None:
     large = b"x" * 20_000_000
     async with serving(answering(whole(large))) as server:
         assert await body(client, post(server.url, large)) == large
+
+
+async def test_a_long_refusal_is_not_waited_for(client: HttpClient) -> None:
+    answer = whole(b"x" * 1_000_000, status=b"500 Oops")[:100_000]
+    async with serving(answering(answer)) as server, asyncio.timeout(10):
+        with pytest.raises(UpstreamRefused) as caught:
+            await body(client, post(server.url))
+        assert len(caught.value.body) == 64 * 1024
+        await server.over.acquire()
 
 
 async def test_interim_answers_are_passed_over(client: HttpClient) -> None:

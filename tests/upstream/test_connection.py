@@ -89,6 +89,30 @@ def test_an_unframed_stream_cut_at_every_byte() -> None:
         assert error is None or isinstance(error, UpstreamBroken)
 
 
+@pytest.mark.parametrize("end", [b"\r\r", b"\n\r"])
+def test_an_unframed_stream_whose_last_line_end_could_go_on(end: bytes) -> None:
+    line = Line(stream=True)
+    line.arrive(UNFRAMED_HEAD, b"data: 1", end)
+    line.break_off()
+    assert line.frames() == ([b"data: 1\n\n"], None)
+
+
+def test_the_first_reason_stands() -> None:
+    line = Line()
+    line.connection.fail(UpstreamBroken("first"))
+    line.break_off(ConnectionResetError())
+    with pytest.raises(UpstreamBroken, match="first"):
+        line.body()
+
+
+def test_a_complete_answer_cannot_fail_any_more() -> None:
+    line = Line()
+    line.arrive(whole(b"x"))
+    line.connection.fail(UpstreamBroken("late"))
+    line.break_off()
+    assert line.body() == b"x"
+
+
 def test_an_unframed_reply_ends_with_its_connection() -> None:
     line = Line()
     line.arrive(b"HTTP/1.0 200 OK\r\n\r\n", b"one", b"two")
@@ -318,6 +342,8 @@ def test_reading_stops_while_nobody_takes_events() -> None:
     assert count == replies.BUFFER_LIMIT // len(event) + 1
     got = done(_take(line))
     assert (len(got), line.wire.reading) == (count, True)
+    line.arrive(event)
+    assert line.wire.reading
 
 
 async def _take(line: Line) -> list[bytes]:

@@ -8,7 +8,7 @@ import ssl
 import pytest
 
 from tests.fakes.openai_upstream import FakeOpenAI, Fault
-from tests.upstream.calls import CONNECT, FIRST, IDLE, body, chat, frames, gather, post
+from tests.upstream.calls import CONNECT, FIRST, IDLE, body, chat, frames, gather, post, until
 from tests.upstream.line import Line
 from tests.upstream.raw_server import serving, silent, whole
 from writingmate.errors import UpstreamRefused, UpstreamTimeout
@@ -94,6 +94,15 @@ async def test_the_sweep_stops_when_nothing_is_left(client: HttpClient, fake: Fa
     assert client.sweep._timer is not None
     await client.close()
     assert client.sweep._timer is None
+
+
+async def test_the_sweep_stops_by_itself(fake: FakeOpenAI) -> None:
+    client = HttpClient(idle_seconds=0.01)
+    await body(client, chat(fake, timeouts=Timeouts(first=10, idle=0.05)))
+    await until(lambda: client.sweep._timer is None)
+    await body(client, chat(fake))
+    assert client.sweep._timer is not None
+    await client.close()
 
 
 async def test_a_short_limit_hastens_the_sweep(client: HttpClient, fake: FakeOpenAI) -> None:

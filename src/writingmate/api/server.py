@@ -62,13 +62,19 @@ def run(settings: Settings, listener: socket.socket, application: str | Applicat
             which start as processes of their own and read the settings from their environment).
     """
     config = configure(settings, application)
-    restore = [(number, signal.signal(number, _finished)) for number in SIGNALS]
+    server = Server(config)
+
+    def end(_number: int, _frame: object) -> None:
+        """A signal before uvicorn listens for it; when it is done it raises the same once more."""
+        server.should_exit = True
+
+    restore = [(number, signal.signal(number, end)) for number in SIGNALS]
     try:
         if config.workers > 1:
             return _run_workers(config, listener)
-        Server(config).run(sockets=[listener])
-    except SystemExit as end:  # how uvicorn says that the application did not start
-        return FAILED if end.code else 0
+        server.run(sockets=[listener])
+    except SystemExit as stop:  # how uvicorn says that the application did not start
+        return FAILED if stop.code else 0
     else:
         return 0
     finally:
@@ -104,10 +110,6 @@ def configure(settings: Settings, application: str | Application) -> ServerConfi
     )
     config.header_seconds = settings.header_seconds
     return config
-
-
-def _finished(number: int, frame: object) -> None:
-    """When uvicorn is done it raises the signal that ended it once more: no reason to die of it."""
 
 
 def _advice(error: OSError, host: str, port: int) -> str:

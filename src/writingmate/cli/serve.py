@@ -45,6 +45,7 @@ def serve(
         settings = setup.read(data_dir, host=host, port=listener.getsockname()[1], workers=workers)
         prepared = setup.prepare(settings)
         _export(settings)
+        _share_numbers(settings)
         print(_banner(settings, prepared), flush=True)
     except BaseException:
         listener.close()
@@ -58,6 +59,17 @@ def _export(settings: Settings) -> None:
     os.environ["WRITINGMATE_PORT"] = str(settings.port)
     os.environ["WRITINGMATE_WORKERS"] = str(settings.workers)
     os.environ["WRITINGMATE_DATA_DIR"] = str(settings.data_dir)
+
+
+def _share_numbers(settings: Settings) -> None:
+    """Several processes count in one folder, emptied at each start, so that `/metrics` shows their sum."""
+    import shutil
+
+    if settings.workers > 1 and "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
+        folder = settings.data_dir / "metrics"
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir()
+        os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(folder)
 
 
 def _banner(settings: Settings, prepared: setup.Prepared) -> str:

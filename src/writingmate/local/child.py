@@ -84,7 +84,7 @@ class Child:
 
         A start goes on when the caller is cancelled: the next one will want it.
         """
-        if self._endpoint is not None and (self._process is None or self._process.running):
+        if self._endpoint is not None:
             return self._endpoint
         if self._closing:
             raise UpstreamNotReady("The server is stopping.")
@@ -112,6 +112,8 @@ class Child:
         self._starting = None
         if not task.cancelled() and task.exception() is None:
             self._endpoint = task.result()
+        else:
+            self._runtime.disown()
 
     async def _found_or_started(self, weights: Path) -> Endpoint:
         until = time.monotonic() + START_SECONDS
@@ -169,8 +171,11 @@ class Child:
         return msgspec.json.encode(config)
 
     async def _watch(self, process: WorkerProcess) -> None:
-        """Say that it ended, if nobody told it to."""
+        """Say that it ended, if nobody told it to, and let whoever is asked next own another."""
         status = await process.ended()
+        self._process = self._endpoint = None
+        if self._starting is None:
+            self._runtime.disown()
         if self._closing:
             return
         self._rests.failed(process.seconds)

@@ -5,6 +5,7 @@ The grammar of the chat dialect has only looked at whether there are messages; h
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
@@ -19,6 +20,8 @@ ROLES = ("system", "developer", "user", "assistant", "tool")
 
 #: Without it both shipped models repeat the call whose result they have just been given.
 PROMPT_TO_ANSWER = "If that answers my question, answer it in words."
+
+_CONTROL = re.compile(r"<\|(im_start|im_end|endoftext)\|>")
 
 
 def turns(messages: Sequence[Any], model: LocalModel, tools: str) -> list[Turn]:
@@ -61,7 +64,8 @@ def _read(messages: Sequence[Any], model: LocalModel) -> Iterator[Turn]:
 
 
 def _said(role: str, lines: Sequence[str]) -> Turn:
-    return {"role": role, "content": "\n".join(lines)}
+    """A turn. What would end it and begin another is made plain text: contents cannot forge turns."""
+    return {"role": role, "content": _CONTROL.sub(r"<| \1 |>", "\n".join(lines))}
 
 
 def _role(message: Any, param: str) -> str:  # noqa: ANN401  # any JSON value

@@ -109,10 +109,6 @@ class LocalUpstream:
             return await self._sent(stack, call, request, model, endpoint)
         except UpstreamUnreachable:
             child.forget(endpoint)
-        except UpstreamRefused as refusal:
-            if refusal.status != 401:  # noqa: PLR2004 # another child's key
-                raise
-            child.forget(endpoint)
         return await self._sent(stack, call, request, model, await child.endpoint(path))
 
     async def _sent(

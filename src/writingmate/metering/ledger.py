@@ -30,6 +30,7 @@ from writingmate.metering.sweep import PAGE
 from writingmate.metering.windows import WindowKey, key
 from writingmate.storage.engine import Database
 from writingmate.storage.writer import Uncertain, Writer
+from writingmate.telemetry import metrics
 from writingmate.types import Estimate, Principal, Receipt, Usage
 
 Clock: TypeAlias = Callable[[], float]
@@ -136,6 +137,7 @@ class Ledger:
         batch = Batch(rows, commands, lost, now)
         answers = [batch.answer(command) for command in commands]
         batch.write()
+        metrics.batch(len(commands))
         if Sweep in kinds:
             rows.forget_nodes(now)
         if Leave in kinds:

@@ -53,11 +53,13 @@ class Generate:
         _note(request, principal, model, route)
         async with self.ledger.hold(request.id, principal, estimate) as hold:
             answer = _Answer(self, exchange, hold, client, principal, route)
+            metrics.held(hold.messages)
             try:
                 await client.while_connected(answer.give())
             except ClientLeft:
                 hold.mark("cancelled")
             finally:
+                metrics.held(-hold.messages)
                 await answer.account()
                 request.facts.update(answer.facts())
 

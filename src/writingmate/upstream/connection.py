@@ -168,7 +168,7 @@ class Connection(asyncio.Protocol):
         try:
             self._parser.feed_data(data)
         except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
-            self._spoilt(answer, error)
+            self._spoilt(error)
         else:
             if self._unused > HEAD_LIMIT:
                 self.fail(UpstreamBroken(f"a head or a trailer is longer than {HEAD_LIMIT >> 10} KiB"))
@@ -187,13 +187,11 @@ class Connection(asyncio.Protocol):
         if self.answer is None:
             self.abort()
 
-    def _spoilt(self, answer: Answer, error: Exception) -> None:
+    def _spoilt(self, error: Exception) -> None:
         """The parser refused, or one of our own callbacks did."""
-        self._reusable = False
-        if isinstance(error.__context__, UpstreamError):
-            self.fail(error.__context__)
-        elif not answer.complete:
-            self.fail(UpstreamBroken("the answer is not HTTP/1.1 as it should be"))
+        cause = error.__context__
+        broken = UpstreamBroken("the answer is not HTTP/1.1 as it should be")
+        self.fail(cause if isinstance(cause, UpstreamError) else broken)
 
     def _over(self, exc: Exception | None) -> None:
         answer = self.answer
