@@ -7,7 +7,12 @@ import re
 from collections.abc import Iterator
 from functools import cache
 
+from typer.core import TyperGroup
+from typer.main import get_command
+
 from tests.architecture.source import ROOT, modules
+from writingmate.api.openapi import Description
+from writingmate.cli import app
 
 
 @cache
@@ -60,3 +65,33 @@ def test_every_documented_error_code_is_given() -> None:
         code for code in documented_codes() if not any(re.fullmatch(pattern, code) for pattern in given)
     ]
     assert not unknown, f"in docs/errors.md, but nothing raises them: {unknown}"
+
+
+def commands(group: TyperGroup, path: str = "writingmate") -> Iterator[str]:
+    """Every command that does something, as it is typed."""
+    for name, command in group.commands.items():
+        if isinstance(command, TyperGroup):
+            yield from commands(command, f"{path} {name}")
+        else:
+            yield f"{path} {name}"
+
+
+def test_every_command_is_documented_and_every_documented_command_exists() -> None:
+    text = (ROOT / "docs" / "cli.md").read_text(encoding="utf-8")
+    documented = re.findall(r"^\| `(writingmate [^`]+)` \|", text, re.MULTILINE)
+    group = get_command(app)
+    assert isinstance(group, TyperGroup)
+    assert sorted(documented) == sorted(commands(group))
+
+
+def test_every_route_is_described_and_every_description_has_a_route() -> None:
+    described = Description("http://gateway").document["paths"]
+    written = (ROOT / "src/writingmate/api/routes.py").read_text(encoding="utf-8")
+    table = {f"{path}" for path in re.findall(r'API \+ b"(/[a-z./]+)": ', written)} - {"/docs"}
+    assert table | {"/models/{id}"} == set(described)
+
+
+def test_links_between_documents_lead_somewhere() -> None:
+    for document in [ROOT / "README.md", ROOT / "ARCHITECTURE.md", *(ROOT / "docs").glob("*.md")]:
+        for link in re.findall(r"\]\((?!https?:)([^)#]+)", document.read_text(encoding="utf-8")):
+            assert (document.parent / link).exists(), f"{document.name}: {link}"

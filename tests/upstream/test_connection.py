@@ -109,8 +109,11 @@ def test_a_complete_answer_cannot_fail_any_more() -> None:
     line = Line()
     line.arrive(whole(b"x"))
     line.connection.fail(UpstreamBroken("late"))
-    line.break_off()
     assert line.body() == b"x"
+    line = Line(stream=True)
+    line.arrive(STREAM)
+    line.connection.fail(UpstreamBroken("late"))
+    assert line.frames() == (EVENTS, None)
 
 
 def test_an_unframed_reply_ends_with_its_connection() -> None:

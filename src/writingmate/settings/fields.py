@@ -89,7 +89,7 @@ class ModelSection:
     ] = None
     routes: Annotated[
         tuple[RouteSection, ...] | None,
-        Meta(description="`[{provider = …, model = …}]`, tried in order; an empty list hides the model."),
+        Meta(description="`[{provider = …, model = …}]`, best first; an empty list hides the model."),
     ] = None
 
 
