@@ -22,7 +22,7 @@ from writingmate.metering.commands import (
     Sweep,
     windows_text,
 )
-from writingmate.metering.counting import counted_messages
+from writingmate.metering.counting import messages_of
 from writingmate.metering.rows import Rows
 from writingmate.metering.rows_postgres import PostgresRows
 from writingmate.metering.rows_sqlite import SqliteRows
@@ -98,7 +98,7 @@ class Ledger:
         Entering raises LimitReached, StalePrincipal (read the principal again and retry) or
         Unavailable. Leaving settles, if nobody did.
         """
-        messages = counted_messages(Usage(estimate.prompt_tokens, estimate.completion_tokens))
+        messages = messages_of(estimate.prompt_tokens + estimate.completion_tokens)
         windows = _keys(principal.workspace_id, estimate)
         row = HoldRow(
             principal.workspace_id,
