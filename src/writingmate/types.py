@@ -123,7 +123,6 @@ class Provider:
     stream_usage: Literal["option", "always"] = "option"
     discovers: bool = False
 
-
     def authorized(self) -> dict[str, str]:
         """The headers of a call: the row's own, and the key as a bearer token."""
         if self.api_key is None:

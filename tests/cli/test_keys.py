@@ -87,7 +87,7 @@ def test_a_key_is_revoked_by_its_id_its_prefix_or_itself(commands: Commands, sha
 def test_what_is_no_id_is_not_repeated(commands: Commands) -> None:
     secret = commands.json("keys", "create")["key"].split(".")[2]
     with pytest.raises(ConfigurationError) as caught:
-        commands.run("keys", "revoke", secret)
+        commands.run("keys", "revoke", "--", secret)
     assert secret not in str(caught.value)
     with pytest.raises(NotFound):
         commands.run("keys", "revoke", "a" * 16)

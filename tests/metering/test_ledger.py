@@ -20,7 +20,7 @@ from tests.metering.examples import (
 )
 from writingmate.errors import LimitReached, StalePrincipal, Unavailable
 from writingmate.metering.ledger import Ledger
-from writingmate.storage.engine import Database
+from writingmate.storage.engine import Database, Session
 from writingmate.storage.tables import daily_message_count, entries, holds, nodes, revisions, windows
 from writingmate.types import Receipt, Usage
 
@@ -340,6 +340,64 @@ async def test_a_hold_twice_is_refused_without_harm(database: Database, ledger: 
     assert settled(database) == {"r1": (1, "")}
     assert window(database, LIMIT) == (1, 0)
     assert_clean(database)
+
+
+class LostAnswers:
+    """Commits really, then tells the opposite, as a connection that breaks during COMMIT does."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.left = 0
+        commit = Session.commit
+
+        def lossy(session: Session) -> None:
+            commit(session)
+            if self.left:
+                self.left -= 1
+                raise OSError("connection lost")
+
+        monkeypatch.setattr(Session, "commit", lossy)
+
+
+async def test_a_hold_whose_answer_is_lost_is_released(
+    database: Database, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    LostAnswers(monkeypatch).left = 1
+    with pytest.raises(Unavailable):
+        await ledger.hold("r1", principal(), estimate(3, LIMIT)).__aenter__()
+    await ledger.sweep()  # behind the release in the queue
+    assert settled(database) == {"r1": (0, "failed")}
+    assert window(database, LIMIT) == (0, 0)
+    assert_clean(database)
+
+
+async def test_a_settlement_whose_answer_is_lost_is_made_once(
+    database: Database, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lost = LostAnswers(monkeypatch)
+    async with ledger.hold("r1", principal(), estimate(3, LIMIT)) as hold:
+        hold.observe(Usage(20_000, 0))
+        lost.left = 1
+        with pytest.raises(Unavailable):
+            await hold.settle()
+        hold.observe(Usage(1, 1))
+        assert await hold.settle() == Receipt("r1", 2, Usage(20_000, 0), frozenset(), remaining=8)
+    assert settled(database) == {"r1": (2, "")}
+    assert window(database, LIMIT) == (2, 0)
+    assert_clean(database)
+
+
+async def test_an_outage_while_leaving_hides_no_error(
+    database: Database, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lost = LostAnswers(monkeypatch)
+    hold = await ledger.hold("fails", principal(), estimate(1)).__aenter__()
+    lost.left = 1
+    await hold.__aexit__(ZeroDivisionError, ZeroDivisionError(), None)  # which goes on its way
+    hold = await ledger.hold("ends", principal(), estimate(1)).__aenter__()
+    lost.left = 1
+    with pytest.raises(Unavailable):
+        await hold.__aexit__(None, None, None)
+    assert settled(database) == {"fails": (0, "failed"), "ends": (0, "failed")}
 
 
 async def test_a_ledger_must_be_started(database: Database) -> None:

@@ -236,3 +236,22 @@ async def test_beats_go_on_after_an_outage(database: Database, steps: Steps) -> 
     writer._apply = apply
     await steps.next("beat.after_commit")
     await living.close()
+
+
+async def test_beats_go_on_after_a_bug(database: Database, steps: Steps) -> None:
+    failed = asyncio.Event()
+    living = Ledger(database, lease_seconds=0.02, step=steps)
+    await living.start()
+    writer = living._writer
+    assert writer is not None
+    apply, loop = writer._apply, asyncio.get_running_loop()
+
+    def broken(*_: object) -> list[Answer]:
+        loop.call_soon_threadsafe(failed.set)
+        raise ZeroDivisionError
+
+    writer._apply = broken
+    await asyncio.wait_for(failed.wait(), 10)
+    writer._apply = apply
+    await steps.next("beat.after_commit")
+    await living.close()

@@ -14,7 +14,7 @@ from tests.databases import end_postgres, launch_postgres, migrated, start_postg
 from writingmate.errors import Unavailable
 from writingmate.storage.engine import Database
 from writingmate.storage.tables import revisions
-from writingmate.storage.writer import Uncertain, Writer
+from writingmate.storage.writer import CROWD, LINGER_SECONDS, Uncertain, Writer
 
 
 class Notes:
@@ -83,6 +83,28 @@ async def test_what_queues_up_during_a_commit_is_committed_together(
     assert await first == "FIRST"
     assert await asyncio.gather(*others) == [f"N{number}" for number in range(600)]
     assert [len(batch) for batch in notes.batches] == [1, 512, 88]
+
+
+async def test_a_crowd_is_waited_for_and_a_lone_command_is_not(
+    database: Database, notes: Notes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waits: list[float] = []
+    monkeypatch.setattr("writingmate.storage.writer.time.sleep", waits.append)
+    writer: Writer[str, str] = Writer(database, notes.apply)
+    await writer.submit("alone")
+    await writer.submit("still alone")
+    assert waits == []
+    notes.gate.clear()
+    notes.entered.clear()
+    first = writer.submit("first")
+    await asyncio.to_thread(notes.entered.wait, 10)
+    crowd = [writer.submit(f"n{number}") for number in range(CROWD)]
+    notes.gate.set()
+    await asyncio.gather(first, *crowd)
+    await writer.submit("after the crowd")
+    await writer.submit("alone again")
+    assert waits == [LINGER_SECONDS]
+    await asyncio.to_thread(writer.close)
 
 
 async def test_a_bad_command_does_not_poison_its_mates(

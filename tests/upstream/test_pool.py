@@ -156,6 +156,21 @@ async def test_cancelled_at_every_await(fake: FakeOpenAI, stream: bool, connecti
         await call.over.wait()
 
 
+async def test_a_crowd_that_gives_up_while_connecting(fake: FakeOpenAI) -> None:
+    """uvloop closes a socket whose dialling is cancelled without telling its protocol."""
+    client = HttpClient()
+    for steps in range(1, 25):
+        crowd = [asyncio.create_task(_read(body(client, chat(fake)))) for _ in range(20)]
+        for _ in range(steps):
+            await asyncio.sleep(0)
+        for task in crowd:
+            task.cancel()
+        await asyncio.gather(*crowd, return_exceptions=True)
+    await _read(body(client, chat(fake)))
+    await _settled(client)
+    await client.close()
+
+
 async def _read(work: Coroutine[Any, Any, object]) -> None:
     await work
 

@@ -30,7 +30,7 @@ from writingmate.metering.sweep import PAGE
 from writingmate.metering.windows import WindowKey, key
 from writingmate.storage.engine import Database
 from writingmate.storage.writer import Uncertain, Writer
-from writingmate.telemetry import metrics
+from writingmate.telemetry import log, metrics
 from writingmate.types import Estimate, Principal, Receipt, Usage
 
 Clock: TypeAlias = Callable[[], float]
@@ -125,7 +125,10 @@ class Ledger:
             settled = await self._running().submit(Sweep())
             total += settled if isinstance(settled, int) else 0
             if settled != PAGE:
-                return total
+                break
+        if total:
+            log.event("holds_swept", node=self.node_id, holds=total)
+        return total
 
     def apply(self, cursor: Any, commands: Sequence[Command]) -> Sequence[Answer]:  # noqa: ANN401  # either driver's
         """Decide and write one batch in the transaction that ``cursor`` is in."""
@@ -163,7 +166,7 @@ class Ledger:
     async def _keep_alive(self) -> None:
         while True:
             await asyncio.sleep(self._lease_seconds / BEATS_PER_LEASE)
-            with contextlib.suppress(Unavailable):  # the next beat tries again
+            with contextlib.suppress(Exception):  # the writer has logged it; the next beat tries again
                 await self._running().submit(Beat())
                 await self.sweep()
 
@@ -219,7 +222,7 @@ class Hold:
         Nothing observed costs nothing (``failed``). Further calls give the same receipt. Raises
         Unavailable if the database is out of reach: then it is written as soon as it is back.
         """
-        if self._settlement is None or self._settlement.cancelled():
+        if self._settlement is None or _unanswered(self._settlement):
             self._settlement = self._settling()
         answer = await self._settlement
         if not isinstance(answer, Receipt):
@@ -259,6 +262,11 @@ class Hold:
         return Closing(
             opening.row, self._usage, flags, self._upstream_request_id, opening.limits, opening.windows
         )
+
+
+def _unanswered(settlement: asyncio.Future[Answer]) -> bool:
+    """Whether to ask again: it is written once, and answered from the entry after that."""
+    return settlement.done() and (settlement.cancelled() or settlement.exception() is not None)
 
 
 def _keys(workspace_id: str, estimate: Estimate) -> tuple[WindowKey, ...]:

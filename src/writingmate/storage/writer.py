@@ -21,6 +21,7 @@ from sqlalchemy.engine.interfaces import DBAPICursor
 
 from writingmate.errors import Unavailable
 from writingmate.storage.engine import Database, Session, unavailable
+from writingmate.telemetry import log
 
 C = TypeVar("C")
 R = TypeVar("R")
@@ -185,12 +186,15 @@ class Writer(Generic[C, R]):
     def _isolate(self, batch: list[Item[C, R]], error: Exception) -> None:
         """Some command is at fault, not the database: find out which by writing each alone."""
         if len(batch) == 1:
+            log.failure("writer_failed", error, commands=1)
             _answer(batch, [error])
             return
         for item in batch:
             self._write([item])
 
     def _failed(self, batch: list[Item[C, R]], reason: Unavailable) -> None:
+        if self._failures == 0:
+            log.failure("database_unavailable", reason)
         self._retry_at = time.monotonic() + PAUSES[min(self._failures, len(PAUSES) - 1)]
         self._failures += 1
         self._refuse(batch, reason)

@@ -59,6 +59,7 @@ class Connection(asyncio.Protocol):
         self._framed = False
         self._reusable = False
         self._paused = False
+        self._left = False
         self._unused = 0  # bytes since anything came of them: of a head, a trailer, a chunk's extension
         self._rests_since = 0.0
         self._raw: dict[bytes, bytes] = {}
@@ -71,11 +72,6 @@ class Connection(asyncio.Protocol):
     def is_open(self) -> bool:
         """Can bytes be written?"""
         return not self._transport.is_closing()
-
-    @property
-    def is_made(self) -> bool:
-        """Was it ever connected?"""
-        return self._transport is not _UNCONNECTED
 
     @property
     def limit(self) -> float:
@@ -117,6 +113,14 @@ class Connection(asyncio.Protocol):
         """Close now, without sending what is still to be sent."""
         self._transport.abort()
 
+    def discard(self) -> None:
+        """Nobody waits for it any more, though it may just be connecting.
+
+        uvloop closes a socket whose dialling is cancelled without a word to its protocol.
+        """
+        self.abort()
+        self._leave()
+
     def tick(self, now: float) -> None:
         """The sweep passes."""
         if self.answer is not None:
@@ -153,7 +157,10 @@ class Connection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Connected, TLS included."""
         self._transport = cast("asyncio.Transport", transport)
-        self._home.made(self)
+        if self._left:
+            self.abort()
+        else:
+            self._home.made(self)
 
     def data_received(self, data: bytes) -> None:
         """Bytes; without a call, or behind its answer, they are nobody's and the connection is spoilt."""
@@ -180,7 +187,12 @@ class Connection(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """The connection is gone."""
         self._over(exc)
-        self._home.lost(self)
+        self._leave()
+
+    def _leave(self) -> None:
+        if not self._left:
+            self._left = True
+            self._home.lost(self)
 
     def _unasked(self) -> None:
         self._reusable = False

@@ -153,10 +153,7 @@ class Pool:
         try:
             await self._open(connection)
         except BaseException:
-            if connection.is_made:
-                connection.abort()
-            else:
-                self._free()
+            connection.discard()
             raise
         return connection
 
