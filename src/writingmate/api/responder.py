@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Awaitable, Mapping
-from time import monotonic
+from time import monotonic, time_ns
 from typing import Final, TypeAlias
 from urllib.parse import quote
 
@@ -45,8 +45,12 @@ _CORS: Final[Headers] = [
 
 
 def new_request_id() -> str:
-    """``req_`` and 24 hexadecimal digits, 96 random bits."""
-    return "req_" + os.urandom(12).hex()
+    """``req_`` and 24 hexadecimal digits: the time in units of 2^20 ns, then 52 random bits.
+
+    Ids that follow each other in time lie side by side in the ledger's key, which spares a tenth of
+    what writing it costs.
+    """
+    return f"req_{time_ns() >> 20:011x}{os.urandom(7).hex()[1:]}"
 
 
 class AsgiClient:

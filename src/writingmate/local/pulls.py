@@ -84,6 +84,10 @@ class Pulls:
         return time.monotonic() >= self._failed.get(model.id, 0.0) and not self._stop.is_set()
 
     async def _pull(self, model: LocalModel) -> None:
+        found = await asyncio.to_thread(self._weights.find, model)
+        if found is not None:
+            self._paths[model.id] = found
+            return
         log.event(
             "local_pulling",
             model=model.slug,
