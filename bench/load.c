@@ -1,11 +1,12 @@
 /* The bench's load: keep-alive connections that send one request again and again.
  *
- * Usage: load PORT CONNECTIONS SECONDS RATE REQUEST_FILE
+ * Usage: load PORT CONNECTIONS SECONDS RATE STAGGER_MS REQUEST_FILE
  *
- * RATE 0 sends the next request as soon as the last one is answered; else that many a second start
- * on schedule, and their time counts from the schedule, not from a late send. A chat chunk whose
- * content is a monotonic clock (upstream.c) is timed from then. No request starts after SECONDS;
- * those under way are waited for. Prints one JSON object; all times are microseconds.
+ * RATE 0 sends the next request as soon as the last one is answered, connection after connection
+ * beginning STAGGER_MS later than the one before; else that many a second start on schedule, and
+ * their time counts from the schedule, not from a late send. A chat chunk whose content is a
+ * monotonic clock (upstream.c) is timed from then. No request starts after SECONDS; those under way
+ * are waited for. Prints one JSON object; all times are microseconds.
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -46,8 +47,8 @@ static struct sockaddr_in target;
 static char *request;
 static size_t request_length;
 static long errors, streams_done, due_count;
-static long long begun, deadline, period;
-static int poller, connection_count, busy;
+static long long begun, deadline, period, stagger;
+static int poller, connection_count, opened, busy;
 static Connection *pool;
 
 static long long now(void) {
@@ -219,6 +220,10 @@ static void start_due(void) {
     }
 }
 
+static void open_due(void) {
+    while (opened < connection_count && now() >= begun + opened * stagger) next(&pool[opened++]);
+}
+
 static int ascending(const void *a, const void *b) {
     double x = *(const double *)a, y = *(const double *)b;
     return (x > y) - (x < y);
@@ -247,21 +252,22 @@ static void read_request(const char *path) {
     fclose(f);
 }
 
-static void arm(int timer, double rate) {
+static void arm(int timer) {
     struct itimerspec every = {0};
     long step = period < 1000000 ? 1000000 : (long)period;
     every.it_interval.tv_sec = every.it_value.tv_sec = step / 1000000000;
     every.it_interval.tv_nsec = every.it_value.tv_nsec = step % 1000000000;
-    if (rate > 0) timerfd_settime(timer, 0, &every, NULL);
+    if (period || stagger) timerfd_settime(timer, 0, &every, NULL);
 }
 
 int main(int argc, char **argv) {
-    if (argc != 6) return 2;
+    if (argc != 7) return 2;
     target = (struct sockaddr_in){.sin_family = AF_INET, .sin_port = htons((uint16_t)atoi(argv[1])),
                                   .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     connection_count = atoi(argv[2]);
     double seconds = atof(argv[3]), rate = atof(argv[4]);
-    read_request(argv[5]);
+    stagger = (long long)(atof(argv[5]) * 1e6);
+    read_request(argv[6]);
     period = rate > 0 ? (long long)(1e9 / rate) : 0;
     poller = epoll_create1(0);
     pool = calloc((size_t)connection_count, sizeof *pool);
@@ -271,8 +277,8 @@ int main(int argc, char **argv) {
     epoll_ctl(poller, EPOLL_CTL_ADD, timer, &e);
     begun = now();
     deadline = begun + (long long)(seconds * 1e9);
-    arm(timer, rate);
-    if (!period) for (int i = 0; i < connection_count; i++) next(&pool[i]);
+    arm(timer);
+    if (!period) open_due();
     while (busy || now() < deadline) {
         int n = epoll_wait(poller, ready, 512, 100);
         for (int i = 0; i < n; i++) {
@@ -281,6 +287,7 @@ int main(int argc, char **argv) {
             else readable(&pool[ready[i].data.u32]);
         }
         if (period) start_due();
+        else open_due();
         if (now() > deadline + 60000000000LL) errors += busy, busy = 0;
     }
     report((double)(now() - begun) / 1e9);

@@ -17,19 +17,24 @@ Figures = dict[str, float]
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """One way to load a party. ``rate`` 0 is as fast as it goes; ``unit`` is what CPU is divided by."""
+    """One way to load a party.
+
+    ``rate`` 0 is as fast as it goes, else requests a second; connections begin ``stagger_ms`` apart;
+    ``unit`` is what CPU is divided by.
+    """
 
     name: str
     request: str
     connections: int
     rate: int
+    stagger_ms: float
     unit: str
 
 
 LOADS = (
-    Load("full", "whole", connections=64, rate=0, unit="requests"),
-    Load("low", "whole", connections=32, rate=1000, unit="requests"),
-    Load("stream", "stream", connections=16, rate=0, unit="events"),
+    Load("full", "whole", connections=64, rate=0, stagger_ms=0, unit="requests"),
+    Load("low", "whole", connections=32, rate=1000, stagger_ms=0, unit="requests"),
+    Load("stream", "stream", connections=16, rate=0, stagger_ms=61, unit="events"),
 )
 
 
@@ -46,7 +51,8 @@ class Rounds:
 
     def fire(self, party: Party, load: Load, seconds: float) -> Figures:
         """One load on one party; raises SystemExit if any request failed."""
-        arguments = (party.port, load.connections, seconds, load.rate, self._files[load.request])
+        timing = (seconds, load.rate, load.stagger_ms)
+        arguments = (party.port, load.connections, *timing, self._files[load.request])
         before = machine.cpu_seconds(party.pid) if party.pid else 0.0
         done = subprocess.run(
             [str(self._program), *map(str, arguments)], check=True, capture_output=True, text=True
