@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Awaitable, Callable, Iterator, Mapping, MutableMapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any, TypeAlias
@@ -14,6 +15,8 @@ from typing import Any, TypeAlias
 from jsonschema import Draft202012Validator, FormatChecker
 from referencing import Registry, Resource
 from referencing.jsonschema import DRAFT202012
+
+from writingmate.api.presence import line_of
 
 Scope: TypeAlias = MutableMapping[str, Any]
 Message: TypeAlias = MutableMapping[str, Any]
@@ -58,10 +61,11 @@ class Checked:
             _note(answer, message)
             await send(message)
 
-        try:
-            await self._application(scope, receive, observed)
-        finally:
-            self._check(answer)
+        with _overheard(scope, answer):
+            try:
+                await self._application(scope, receive, observed)
+            finally:
+                self._check(answer)
 
     def _check(self, answer: Answer) -> None:
         if not answer.status:
@@ -69,6 +73,26 @@ class Checked:
         self.seen.add((answer.method, self._rules.template(answer.path) or answer.path, answer.status))
         where = f"{answer.method} {answer.path} {answer.status}"
         self.failures += [f"{where}: {problem}" for problem in self._rules.problems(answer)]
+
+
+@contextmanager
+def _overheard(scope: Scope, answer: Answer) -> Iterator[None]:
+    """Note what goes straight from a provider's socket to the client's, which ``send`` does not see."""
+    line = line_of(scope)
+    if line is None:
+        yield
+        return
+    push = line.push
+
+    def noting(piece: bytes) -> None:
+        answer.body += piece
+        push(piece)
+
+    line.push = noting
+    try:
+        yield
+    finally:
+        line.push = push
 
 
 def _note(answer: Answer, message: Message) -> None:

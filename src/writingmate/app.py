@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
@@ -38,6 +39,11 @@ from writingmate.upstream.base import Call, Timeouts
 from writingmate.upstream.client import HttpClient
 
 LAST_USED_SECONDS = 30.0
+COLLECTIONS = (
+    50_000,
+    20,
+    50,
+)  # allocations before a round of the young, and rounds before those of the older
 LIST_TIMEOUTS = Timeouts(connect=5.0, first=20.0, idle=20.0)
 
 
@@ -63,6 +69,7 @@ class Gateway:
         except BaseException:
             await self._parts.aclose()
             raise
+        _leave_alone_what_stays()
 
     async def close(self) -> None:
         """Close everything, last opened first; what is still under way is settled before the ledger ends."""
@@ -126,6 +133,17 @@ class Gateway:
         plane = DataPlane(Routes(endpoints, description, Docs(description), probes), clock, self.settings)
         self._parts.push_async_callback(plane.drained, self.settings.drain_seconds)
         self._answer = plane
+
+
+def _leave_alone_what_stays() -> None:
+    """Take what start-up made out of the garbage collector's rounds, and let it come round less often.
+
+    Requests leave few cycles behind. Walking a hundred thousand lasting objects for them again and
+    again was a tenth of the CPU under load and half of the 99th percentile's latency.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(*COLLECTIONS)
 
 
 def create(settings: Settings | None = None) -> Gateway:

@@ -17,12 +17,25 @@ EXTENSION = "writingmate.line"
 
 
 class Line:
-    """A client's connection as the server sees it: whether it is still up, and how to cut it."""
+    """A client's connection as the server sees it: whether it is still up, and how to cut it.
 
-    __slots__ = ("cut", "left", "on_leave")
+    Args:
+        cut: closes it at once.
+        ready: whether an answer is under way that takes more without waiting.
+        push: sends a piece of that answer's body.
+    """
 
-    def __init__(self, cut: Callable[[], None]) -> None:
+    __slots__ = ("cut", "left", "on_leave", "push", "ready")
+
+    def __init__(
+        self,
+        cut: Callable[[], None],
+        ready: Callable[[], bool] = lambda: False,
+        push: Callable[[bytes], None] = lambda _: None,
+    ) -> None:
         self.cut = cut
+        self.ready = ready
+        self.push = push
         self.left = False
         self.on_leave: Callable[[], None] | None = None
 

@@ -63,7 +63,7 @@ class Protocol(HttpToolsProtocol):
     ) -> None:
         super().__init__(config, server_state, app_state, _loop)
         self._header_seconds = config.header_seconds
-        self._line = Line(self._abort)
+        self._line = Line(self._abort, self._is_ready, self._push)
         self._extensions = {EXTENSION: self._line}
         self._active: Cycle | None = None  # the one being answered
         self._latest: Cycle | None = None  # the one being read
@@ -284,6 +284,14 @@ class Protocol(HttpToolsProtocol):
         self.transport.write_eof()  # and take in what still comes, or the client may never read this
         self._enter(_CLOSING)
         metrics.request("malformed", error.status, 0.0)
+
+    def _is_ready(self) -> bool:
+        active = self._active
+        return active is not None and not self.flow.write_paused and active.is_open
+
+    def _push(self, piece: bytes) -> None:
+        if self._active is not None:
+            self._active.pass_on(piece, more=True)
 
     def _abort(self) -> None:
         self.transport.abort()

@@ -65,8 +65,8 @@ class AsgiClient:
     """
 
     __slots__ = (
-        "_blocked", "_clock", "_comment", "_comment_seconds", "_cors", "_quiet_since", "_send", "connection",
-        "facts", "first_ms", "request_id", "started", "status",
+        "_blocked", "_clock", "_comment", "_comment_seconds", "_cors", "_line", "_quiet_since", "_send",
+        "connection", "facts", "first_ms", "request_id", "started", "status",
     )  # fmt: skip
 
     def __init__(
@@ -79,6 +79,7 @@ class AsgiClient:
         self.status = 0
         self.first_ms: int | None = None
         self._send = send
+        self._line = line_of(connection.scope)
         self._clock = clock
         self._comment_seconds = comment_seconds
         self._cors = cors
@@ -135,6 +136,17 @@ class AsgiClient:
         finally:
             self._blocked = False
 
+    def ready(self) -> bool:
+        """Whether `push` may be called: under our own server, while the client reads fast enough."""
+        line = self._line
+        return bool(self._quiet_since) and self._comment is None and line is not None and line.ready()
+
+    def push(self, frames: bytes) -> None:
+        """Whole SSE events, written at once."""
+        if self._line is not None:
+            self._quiet_since = monotonic()
+            self._line.push(frames)
+
     async def finish(self, frames: bytes = b"") -> None:
         """The last events, then the end of the stream."""
         self.release()
@@ -142,8 +154,7 @@ class AsgiClient:
 
     async def while_connected(self, work: Awaitable[None]) -> None:
         """Await ``work``; when the client leaves, cancel it and raise ClientLeft."""
-        connection = self.connection
-        await while_present(work, line_of(connection.scope), connection.receive)
+        await while_present(work, self._line, self.connection.receive)
 
     def release(self) -> None:
         """The stream is over, or will not be finished: no more comments."""
@@ -178,9 +189,8 @@ class AsgiClient:
             self._blocked = False
 
     def _cut(self) -> None:
-        line = line_of(self.connection.scope)
-        if line is not None:
-            line.cut()
+        if self._line is not None:
+            self._line.cut()
 
     def _head(self, headers: Mapping[str, str]) -> Headers:
         elapsed = int((monotonic() - self.started) * 1000)

@@ -27,7 +27,7 @@ from writingmate.local.replies import Stream, Whole
 from writingmate.local.requests import Request, prepared
 from writingmate.local.runtime import Endpoint
 from writingmate.local.weights import Weights
-from writingmate.upstream.base import Call, Reply, Upstream
+from writingmate.upstream.base import Call, Past, Reply, Upstream
 
 _CONNECT_SECONDS = 5.0
 
@@ -146,8 +146,9 @@ class _LocalReply:
         reading.end()
         return whole.body(reading.usage)
 
-    async def frames(self) -> AsyncIterator[list[bytes]]:
-        """`Reply.frames`."""
+    async def frames(self, past: Past | None = None) -> AsyncIterator[list[bytes]]:
+        """`Reply.frames`; none goes past the reader."""
+        del past
         reading, stream = Reading(self._request), Stream(self._model, self._request)
         async for frames in self._reply.frames():
             news = [event for delta in reading.read(frames) for event in stream.frames(delta)]

@@ -38,6 +38,12 @@ class Client(Protocol):
     async def send(self, frames: bytes) -> None:
         """Pass on whole SSE events, flushed now; waits while the client reads slower."""
 
+    def ready(self) -> bool:
+        """Whether a stream is open and takes more without waiting: then `push` may be called."""
+
+    def push(self, frames: bytes) -> None:
+        """`send` at once, where `ready` has just said so."""
+
     async def finish(self, frames: bytes = b"") -> None:
         """The last events, then the end of the stream."""
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
+from functools import partial
 from time import time
 
 from writingmate.catalog.resolve import Catalog
@@ -113,7 +114,7 @@ class _Answer:
                 self._owed = True
                 async with self._upstream.open(self._call(leg)) as reply:
                     self._hold.served_by(reply.headers.get("x-request-id"))
-                    async for frames in reply.frames():
+                    async for frames in reply.frames(partial(self._pass, leg)):
                         out = self._exchange.feed(leg, frames)
                         if not started:
                             await self._client.start(self._headers(None))
@@ -128,6 +129,14 @@ class _Answer:
             await self._break_off(error)
             return
         await self._finish(None)
+
+    def _pass(self, leg: Leg, frames: list[bytes]) -> bool:
+        """From the provider's socket to the client's, as long as that takes them without waiting."""
+        if not self._client.ready():
+            return False
+        if out := self._exchange.feed(leg, frames):
+            self._client.push(out)
+        return True
 
     async def _break_off(self, error: UpstreamError) -> None:
         """The provider died after the 200: what came is charged, an error frame ends the stream."""

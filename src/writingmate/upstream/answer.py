@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Mapping
 from typing import Protocol
 
 from writingmate.errors import UpstreamBroken, UpstreamError, UpstreamRefused, UpstreamTimeout
-from writingmate.upstream.base import Timeouts
+from writingmate.upstream.base import Past, Timeouts
 
 REFUSAL_LIMIT = 64 * 1024
 
@@ -104,8 +104,9 @@ class Answer:
         """`Reply.body`, of a call that does not stream."""
         raise TypeError("the reply to a streaming call is read as frames")
 
-    def frames(self) -> AsyncIterator[list[bytes]]:
+    def frames(self, past: Past | None = None) -> AsyncIterator[list[bytes]]:
         """`Reply.frames`, of a call that streams."""
+        del past
         raise TypeError("the reply to a call that does not stream is read whole")
 
     def _accept(self, headers: dict[str, str]) -> None:
@@ -133,6 +134,9 @@ class Answer:
         """What the task awaits; done as soon as there is any reason to look again."""
         self._waiter = waiter = self._loop.create_future()
         return waiter
+
+    def _is_awaited(self) -> bool:
+        return self._waiter is not None and not self._waiter.done()
 
     def _wake(self) -> None:
         waiter = self._waiter

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
-from typing import Literal, Protocol
+from typing import Literal, Protocol, TypeAlias
+
+# Takes events as they arrive, in the callback of the socket they came from; False leaves them to
+# the reader. It must not wait. An UpstreamError that it raises is the reader's.
+Past: TypeAlias = Callable[[list[bytes]], bool]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +42,10 @@ class Reply(Protocol):
     async def body(self) -> bytes:
         """The whole body. Raises UpstreamBroken if it stops short, UpstreamTimeout if it stalls."""
 
-    def frames(self) -> AsyncIterator[list[bytes]]:
+    def frames(self, past: Past | None = None) -> AsyncIterator[list[bytes]]:
         """Complete SSE events as they arrive, those of one read together, comments left out.
+
+        Events may go ``past`` the reader while it waits for some, which spares waking it.
 
         The iterator ends when the provider ends the body properly; a body that stops short
         raises UpstreamBroken, one that stalls UpstreamTimeout.

@@ -7,9 +7,9 @@ import re
 from collections.abc import AsyncIterator
 from typing import Self
 
-from writingmate.errors import UpstreamBroken
+from writingmate.errors import UpstreamBroken, UpstreamError
 from writingmate.upstream.answer import Answer, Flow
-from writingmate.upstream.base import Timeouts
+from writingmate.upstream.base import Past, Timeouts
 from writingmate.wire import sse
 
 BODY_LIMIT = 64 * 1024 * 1024
@@ -55,14 +55,16 @@ class StreamAnswer(Answer):
     """Splits the body into events; the waiting task is woken when some are complete."""
 
     _buffered = 0
+    _past: Past | None = None
 
     def __init__(self, flow: Flow, timeouts: Timeouts, loop: asyncio.AbstractEventLoop) -> None:
         super().__init__(flow, timeouts, loop)
         self._splitter = sse.Splitter()
         self._ready: list[bytes] = []
 
-    def frames(self) -> AsyncIterator[list[bytes]]:
-        """The events as they arrive."""
+    def frames(self, past: Past | None = None) -> AsyncIterator[list[bytes]]:
+        """The events as they arrive, but for those that ``past`` takes."""
+        self._past = past
         return _Frames(self)
 
     async def more(self) -> list[bytes] | None:
@@ -92,17 +94,29 @@ class StreamAnswer(Answer):
         if frames:
             self._keep(frames)
         self._buffered += len(data)
-        if self._buffered > BUFFER_LIMIT and self._ready:
+        if not self._ready:
+            self._buffered = 0 if frames else self._buffered
+        elif self._buffered > BUFFER_LIMIT:
             self._flow.pause()
 
     def _keep(self, frames: list[bytes]) -> None:
         kept = [frame for frame in frames if frame.startswith(b"data:") or _DATA_LINE.search(frame)]
-        if not kept:
+        if not kept or self._went_past(kept):
             return
         self._ready += kept
         if not self._begun:
             self._begin()
         self._wake()
+
+    def _went_past(self, frames: list[bytes]) -> bool:
+        """Only while the reader waits: what it has in hand goes before."""
+        if self._past is None or self._ready or not self._is_awaited():
+            return False
+        try:
+            return self._past(frames)
+        except UpstreamError as error:
+            self.fail(error)
+            return True
 
     def _finish(self, *, framed: bool) -> None:
         """What is left without its blank line is an event all the same, if it is surely whole."""
