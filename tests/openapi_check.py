@@ -79,7 +79,7 @@ class Checked:
 def _overheard(scope: Scope, answer: Answer) -> Iterator[None]:
     """Note what goes straight from a provider's socket to the client's, which ``send`` does not see."""
     line = line_of(scope)
-    if line is None:
+    if line is None or line.push is None:
         yield
         return
     push = line.push

@@ -47,7 +47,7 @@ class Cycle(RequestResponseCycle):
         if message["type"] == "http.response.start":
             self._begin(message["status"], message["headers"])
         else:
-            self.pass_on(message.get("body", b""), more=message.get("more_body", False))
+            self._pass_on(message.get("body", b""), more=message.get("more_body", False))
 
     def _begin(self, status: int, headers: Iterable[tuple[bytes, bytes]]) -> None:
         """The head; that of a body of known length waits for the body, which follows at once."""
@@ -75,12 +75,13 @@ class Cycle(RequestResponseCycle):
         else:
             self.transport.write(head)
 
-    @property
-    def is_open(self) -> bool:
-        """Whether a body has begun and not ended, with the client still there."""
-        return self.response_started and not self.response_complete and not self.disconnected
+    def push(self, piece: bytes) -> None:
+        """A piece of a stream that has begun, for a client that is there and reads fast enough."""
+        if self.chunked_encoding:
+            piece = b"%x\r\n%b\r\n" % (len(piece), piece)
+        self.transport.write(piece)
 
-    def pass_on(self, body: bytes, *, more: bool) -> None:
+    def _pass_on(self, body: bytes, *, more: bool) -> None:
         """Write a piece of the body, or with ``more`` false the last one."""
         if self.scope["method"] == "HEAD":
             body = b""

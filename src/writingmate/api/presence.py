@@ -21,21 +21,17 @@ class Line:
 
     Args:
         cut: closes it at once.
-        ready: whether an answer is under way that takes more without waiting.
-        push: sends a piece of that answer's body.
+        push: sends a piece of the body of the answer under way; None where only ASGI can.
+
+    ``full`` says that what was sent is still waiting for the client to read it.
     """
 
-    __slots__ = ("cut", "left", "on_leave", "push", "ready")
+    __slots__ = ("cut", "full", "left", "on_leave", "push")
 
-    def __init__(
-        self,
-        cut: Callable[[], None],
-        ready: Callable[[], bool] = lambda: False,
-        push: Callable[[bytes], None] = lambda _: None,
-    ) -> None:
+    def __init__(self, cut: Callable[[], None], push: Callable[[bytes], None] | None = None) -> None:
         self.cut = cut
-        self.ready = ready
         self.push = push
+        self.full = False
         self.left = False
         self.on_leave: Callable[[], None] | None = None
 

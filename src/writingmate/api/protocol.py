@@ -63,7 +63,7 @@ class Protocol(HttpToolsProtocol):
     ) -> None:
         super().__init__(config, server_state, app_state, _loop)
         self._header_seconds = config.header_seconds
-        self._line = Line(self._abort, self._is_ready, self._push)
+        self._line = Line(self._abort, self._push)
         self._extensions = {EXTENSION: self._line}
         self._active: Cycle | None = None  # the one being answered
         self._latest: Cycle | None = None  # the one being read
@@ -91,6 +91,16 @@ class Protocol(HttpToolsProtocol):
             active.disconnected = True
             active.message_event.set()
         self._line.lost()
+
+    def pause_writing(self) -> None:
+        """The client reads slower than answers come."""
+        super().pause_writing()
+        self._line.full = True
+
+    def resume_writing(self) -> None:
+        """It has caught up."""
+        super().resume_writing()
+        self._line.full = False
 
     def data_received(self, data: bytes) -> None:
         """Feed the parser; refuse what is not HTTP or has no end."""
@@ -285,13 +295,9 @@ class Protocol(HttpToolsProtocol):
         self._enter(_CLOSING)
         metrics.request("malformed", error.status, 0.0)
 
-    def _is_ready(self) -> bool:
-        active = self._active
-        return active is not None and not self.flow.write_paused and active.is_open
-
     def _push(self, piece: bytes) -> None:
         if self._active is not None:
-            self._active.pass_on(piece, more=True)
+            self._active.push(piece)
 
     def _abort(self) -> None:
         self.transport.abort()

@@ -139,11 +139,18 @@ class AsgiClient:
     def ready(self) -> bool:
         """Whether `push` may be called: under our own server, while the client reads fast enough."""
         line = self._line
-        return bool(self._quiet_since) and self._comment is None and line is not None and line.ready()
+        return (
+            line is not None
+            and line.push is not None
+            and not line.full
+            and not line.left
+            and self._quiet_since != 0.0
+            and self._comment is None
+        )
 
     def push(self, frames: bytes) -> None:
         """Whole SSE events, written at once."""
-        if self._line is not None:
+        if self._line is not None and self._line.push is not None:
             self._quiet_since = monotonic()
             self._line.push(frames)
 

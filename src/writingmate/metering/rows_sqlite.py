@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Collection, Mapping, Sequence
-from itertools import chain
-from typing import Final
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from itertools import chain, groupby
+from operator import itemgetter
+from typing import Final, TypeVar
 
 from writingmate.metering.commands import EntryRow, HoldRow, RequestKey
 from writingmate.metering.rows import Count, CountKey
 from writingmate.metering.windows import WindowKey
+
+_Item = TypeVar("_Item")
 
 # Rows of one statement: half the cost of a row each, and the GIL is let go once instead of each time.
 CHUNKS: Final = (32, 16, 8, 4, 2, 1)
@@ -22,6 +25,12 @@ def _insert(table: str, columns: Sequence[str]) -> Mapping[int, str]:
     return {size: f"INSERT INTO {table} ({names}) VALUES {', '.join([row] * size)}" for size in CHUNKS}  # noqa: S608  # names from our own types
 
 
+# Sorted keys of one workspace; what was there comes back.
+DELETE_HOLDS: Final = {
+    size: f"DELETE FROM holds WHERE workspace_id = ? AND request_id IN ({', '.join('?' * size)})"  # noqa: S608  # marks only
+    " RETURNING request_id"
+    for size in CHUNKS
+}
 INSERT_HOLDS: Final = _insert("holds", HoldRow._fields)
 INSERT_ENTRIES: Final = _insert("entries", EntryRow._fields)
 SELECT_ENTRY: Final = (
@@ -70,13 +79,13 @@ class SqliteRows:
         return row[0] if row else 0
 
     def delete_holds(self, keys: Sequence[RequestKey]) -> Collection[RequestKey]:
-        """One statement each: a list of row values would scan the table."""
-        execute = self._cursor.execute
-        return {
-            key
-            for key in keys
-            if execute("DELETE FROM holds WHERE workspace_id = ? AND request_id = ?", key).rowcount == 0
-        }
+        """Workspace by workspace, which uses the key's index; a list of row values would scan the table."""
+        missing = set(keys)
+        for workspace_id, group in groupby(keys, itemgetter(0)):
+            for ids in _chunked([request_id for _, request_id in group]):
+                deleted = self._cursor.execute(DELETE_HOLDS[len(ids)], (workspace_id, *ids))
+                missing.difference_update((workspace_id, row[0]) for row in deleted)
+        return missing
 
     def windows(self, keys: Collection[WindowKey]) -> Mapping[WindowKey, tuple[int, int]]:
         """Nothing to lock: whoever began the transaction writes alone."""
@@ -121,9 +130,14 @@ class SqliteRows:
         self._cursor.execute(FORGET, (now,))
 
     def _insert(self, statements: Mapping[int, str], rows: Sequence[tuple[object, ...]]) -> None:
-        start = 0
-        while left := len(rows) - start:
-            size = min(CHUNKS[0], 1 << (left.bit_length() - 1))
-            values = list(chain.from_iterable(rows[start : start + size]))
-            self._cursor.execute(statements[size], values)
-            start += size
+        for chunk in _chunked(rows):
+            self._cursor.execute(statements[len(chunk)], list(chain.from_iterable(chunk)))
+
+
+def _chunked(items: Sequence[_Item]) -> Iterator[Sequence[_Item]]:
+    """As few runs as there are statements for."""
+    start = 0
+    while left := len(items) - start:
+        size = min(CHUNKS[0], 1 << (left.bit_length() - 1))
+        yield items[start : start + size]
+        start += size
