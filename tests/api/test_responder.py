@@ -28,11 +28,9 @@ class Reader:
         self.reads.set()
         self.cuts: list[float] = []
         self.clock = Clock()
-        scope: dict[str, Any] = {
-            "method": "POST",
-            "headers": [],
-            "extensions": {EXTENSION: Line(self._cut)},
-        }
+        self.pushed: list[bytes] = []
+        self.line = Line(self._cut, self.pushed.append)
+        scope: dict[str, Any] = {"method": "POST", "headers": [], "extensions": {EXTENSION: self.line}}
         connection = Connection(scope, self._receive, self.clock, limit=1, seconds=1.0)
         self.client = AsgiClient(connection, self._send, self.clock, comment_seconds=SECONDS)
 
@@ -121,3 +119,43 @@ async def test_the_data_plane_knows_when_it_is_done(api: Served) -> None:
     go_on.set()
     assert await plane.drained(20)
     assert (await asking).status == 200
+
+
+async def test_events_are_pushed_only_into_an_open_stream_whose_client_keeps_up() -> None:
+    reader = Reader()
+    assert not reader.client.ready()
+    await reader.client.start({})
+    assert reader.client.ready()
+    reader.client.push(FRAME)
+    assert reader.pushed == [FRAME]
+    reader.line.full = True
+    assert not reader.client.ready()
+    reader.line.full = False
+    reader.reads.clear()
+    reader.tick(SECONDS + 1)
+    assert not reader.client.ready(), "a comment is on its way"
+    reader.reads.set()
+    await until(lambda: reader.sent == [KEEP_ALIVE])
+    assert reader.client.ready()
+    reader.line.lost()
+    assert not reader.client.ready()
+    await reader.client.finish(DONE)
+    assert not reader.client.ready()
+
+
+async def test_pushed_events_are_no_silence() -> None:
+    reader = Reader()
+    await reader.client.start({})
+    reader.tick(SECONDS - 1)
+    reader.client.push(FRAME)
+    reader.tick(SECONDS - 1)
+    await reader.client.finish(DONE)
+    assert (reader.pushed, reader.sent) == ([FRAME], [DONE])
+
+
+async def test_under_another_server_nothing_is_pushed() -> None:
+    reader = Reader()
+    reader.line.push = None
+    await reader.client.start({})
+    assert not reader.client.ready()
+    await reader.client.finish(DONE)
