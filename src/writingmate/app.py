@@ -164,8 +164,8 @@ def _operations(catalog: Catalog, generate: Generate) -> Operations:
 
 
 def _local(settings: Settings, network: HttpClient) -> LocalUpstream:
-    weights = Weights(settings.data_dir / "models", named=settings.local_model_file)
-    return LocalUpstream(network, weights, settings.data_dir / "run", progress=progress.shown)
+    folder = settings.data_dir / "run"
+    return LocalUpstream(network, Weights.of(settings), folder, progress=progress.shown)
 
 
 def _discovery(

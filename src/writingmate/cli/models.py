@@ -45,8 +45,7 @@ def download(settings: Settings) -> str | None:
     if not rows.models(settings):
         return None
     default = manifest()[0]
-    weights = Weights(settings.data_dir / "models", named=settings.local_model_file)
-    return None if weights.find(default) else f"{default.name}, {default.size // 1_000_000} MB"
+    return None if Weights.of(settings).find(default) else f"{default.name}, {default.size // 1_000_000} MB"
 
 
 @app.command("list")

