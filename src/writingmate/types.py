@@ -16,6 +16,8 @@ ModelSlug = NewType("ModelSlug", str)
 Endpoint: TypeAlias = Literal["chat.completions", "completions"]
 DialectName: TypeAlias = Literal["chat", "completions"]
 Tier: TypeAlias = Literal["basic", "pro", "ultimate"]
+# What a limit counts. Messages are held and settled; requests are counted over the last minute.
+Unit: TypeAlias = Literal["messages", "requests"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,11 +57,38 @@ class Principal:
 
 
 @dataclass(frozen=True, slots=True)
+class Plan:
+    """What a workspace may use (PRODUCT §3); None is no limit. Configuration, never code.
+
+    ``tiers`` says which models may be used, ``models`` adds slugs, also as patterns like ``local/*``.
+    ``daily_messages`` are messages a UTC day by tier; a tier that it does not name is not limited.
+    ``scope`` says whether those, ``requests_per_minute`` and ``images_per_day`` are counted for each
+    member or for the workspace as one. ``pool_messages`` is what the whole workspace may use of all
+    tiers together in a ``pool_period``; ``video_seconds_per_month`` is the whole workspace's too.
+    """
+
+    name: str
+    title: str
+    tiers: tuple[Tier, ...] = ("basic", "pro", "ultimate")
+    models: tuple[str, ...] = ()
+    daily_messages: Mapping[Tier, int] = field(default_factory=dict)
+    scope: Literal["member", "workspace"] = "member"
+    requests_per_minute: int | None = None
+    max_body_bytes: int | None = None
+    max_upload_bytes: int | None = None
+    pool_messages: int | None = None
+    pool_period: Literal["month", "lifetime"] = "month"
+    video_seconds_per_month: int | None = None
+    images_per_day: int | None = None
+    byok: bool = True
+
+
+@dataclass(frozen=True, slots=True)
 class Window:
     """One counter: what ``meter`` counts for ``subject`` in ``period``, inside a workspace.
 
-    ``subject`` is ``workspace``, ``user:ID`` or ``key:ID``; ``meter`` such as ``messages:pro``;
-    ``period`` such as ``2026-11-22``, ``2026-11`` or ``lifetime``.
+    ``subject`` is ``workspace``, ``user:ID`` or ``key:ID``; ``meter`` such as ``messages:pro`` or
+    ``requests``; ``period`` such as ``2026-11-22``, ``2026-11``, ``lifetime`` or ``minute``.
     """
 
     workspace_id: str
@@ -70,12 +99,17 @@ class Window:
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """At most ``allowed`` messages in ``window``; ``resets_at`` is None for a lifetime pool."""
+    """At most ``allowed`` of ``unit`` in ``window``; ``resets_at`` is None for a lifetime pool.
+
+    ``code`` and ``advice`` (a sentence: what would help) are the refusal's.
+    """
 
     window: Window
     allowed: int
     resets_at: int | None = None
     code: str = "daily_limit_reached"
+    unit: Unit = "messages"
+    advice: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +117,8 @@ class Estimate:
     """What a request may cost at most, and every limit it counts against.
 
     The token figures are upper bounds: never less than what the provider can report for a
-    well-behaved request.
+    well-behaved request. With ``least_tokens`` less room than that will do: as many messages are
+    held as there are, so long as the prompt and that many tokens of an answer fit.
     """
 
     model: str
@@ -93,6 +128,8 @@ class Estimate:
     prompt_tokens: int
     completion_tokens: int
     limits: tuple[Limit, ...] = ()
+    least_tokens: int | None = None
+    tier: str = ""
 
 
 @dataclass(frozen=True, slots=True)

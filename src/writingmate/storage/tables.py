@@ -119,8 +119,10 @@ holds = Table(
     Column("prompt_tokens", BigInteger, nullable=False),  # the bound
     Column("completion_tokens", BigInteger, nullable=False),  # the bound
     Column("messages", BigInteger, nullable=False),  # held against every window named
-    Column("windows", String, nullable=False),  # JSON: [[subject, meter, period], …]
+    Column("windows", String, nullable=False),  # JSON: [[subject, meter, period, allowed], …]
     Column("started_at", Double, nullable=False),
+    Column("plan", String(64), nullable=False, server_default=""),
+    Column("tier", String(16), nullable=False, server_default=""),
     Index(None, "node_id"),
 )
 
@@ -154,13 +156,88 @@ entries = Table(
     Column("reasoning_tokens", BigInteger, nullable=False),
     Column("messages", BigInteger, nullable=False),
     Column("held_messages", BigInteger, nullable=False),
-    Column("windows", String, nullable=False),  # as in `holds`
+    Column("windows", String, nullable=False),  # JSON: [[subject, meter, period, allowed, left after it], …]
     Column("flags", String(200), nullable=False),  # sorted words: estimated interrupted overrun …
     Column("upstream_request_id", String(200), nullable=True),
     Column("day", String(10), nullable=False),  # the UTC day of `started_at`: the one it counts on
     Column("started_at", Double, nullable=False),
     Column("settled_at", Double, nullable=False),
+    Column("plan", String(64), nullable=False, server_default=""),  # the workspace's, when it was held
+    Column("tier", String(16), nullable=False, server_default=""),  # the model's, when it was held
     Index(None, "workspace_id", "started_at"),
+)
+
+# What entries that are no longer kept amounted to, by all that reports ask for.
+rollups = Table(
+    "rollups",
+    metadata,
+    Column("workspace_id", String(40), primary_key=True),
+    Column("day", String(10), primary_key=True),
+    Column("user_id", String(40), primary_key=True),
+    Column("key_id", String(40), primary_key=True),
+    Column("model", String(200), primary_key=True),
+    Column("requests", BigInteger, nullable=False),
+    Column("messages", BigInteger, nullable=False),
+    Column("prompt_tokens", BigInteger, nullable=False),
+    Column("completion_tokens", BigInteger, nullable=False),
+    Column("cached_tokens", BigInteger, nullable=False),
+    Column("reasoning_tokens", BigInteger, nullable=False),
+)
+
+# What entries that are no longer kept had used of a window.
+rolled_windows = Table(
+    "rolled_windows",
+    metadata,
+    Column("workspace_id", String(40), primary_key=True),
+    Column("subject", String(64), primary_key=True),
+    Column("meter", String(64), primary_key=True),
+    Column("period", String(16), primary_key=True),
+    Column("used", BigInteger, nullable=False),
+)
+
+# Answers to requests that named an Idempotency-Key. The claim is made with the hold, the answer is
+# stored with the settlement; while there is neither an answer nor a hold, the key is free again.
+answers = Table(
+    "answers",
+    metadata,
+    Column("workspace_id", String(40), primary_key=True),
+    Column("user_id", String(40), primary_key=True),
+    Column("idempotency_key", String(255), primary_key=True),
+    Column("request_hash", LargeBinary(32), nullable=False),  # of endpoint and body
+    Column("request_id", String(40), nullable=False),
+    Column("created_at", Double, nullable=False),
+    Column("expires_at", Double, nullable=False),
+    Column("answer", LargeBinary, nullable=True),  # sealed by the vault; NULL while the request runs
+    Index(None, "expires_at"),
+)
+
+# A user's own key of a provider (BYOK), sealed by the vault.
+credentials = Table(
+    "credentials",
+    metadata,
+    Column("user_id", String(40), primary_key=True),
+    Column("provider", String(64), primary_key=True),
+    Column("sealed", LargeBinary, nullable=False),
+    Column("hint", String(16), nullable=False),  # the last characters, to recognise it by
+    Column("created_at", Double, nullable=False),
+    Column("checked_at", Double, nullable=True),  # when the provider last accepted it
+)
+
+# Invitations to a workspace. The link holds a secret of which only the hash is stored.
+invitations = Table(
+    "invitations",
+    metadata,
+    Column("workspace_id", String(40), primary_key=True),
+    Column("invitation_id", String(40), primary_key=True),
+    Column("secret_hash", LargeBinary(32), nullable=False, unique=True),
+    Column("email", String(320), nullable=False),
+    Column("role", String(16), nullable=False),
+    Column("invited_by", String(40), nullable=False),
+    Column("created_at", Double, nullable=False),
+    Column("expires_at", Double, nullable=False),
+    Column("accepted_at", Double, nullable=True),
+    Column("accepted_by", String(40), nullable=True),
+    Column("withdrawn_at", Double, nullable=True),
 )
 
 daily_message_count = Table(
@@ -176,14 +253,19 @@ daily_message_count = Table(
 )
 
 __all__ = [
+    "answers",
+    "credentials",
     "daily_message_count",
     "developer_keys",
     "entries",
     "holds",
+    "invitations",
     "memberships",
     "metadata",
     "nodes",
     "revisions",
+    "rolled_windows",
+    "rollups",
     "signing_keys",
     "users",
     "windows",
