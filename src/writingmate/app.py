@@ -34,7 +34,7 @@ from writingmate.settings import Settings, read_settings
 from writingmate.storage.engine import Database
 from writingmate.storage.schema import require
 from writingmate.telemetry import log, metrics
-from writingmate.types import Principal, Provider
+from writingmate.types import Plan, Principal, Provider
 from writingmate.upstream.base import Call, Timeouts
 from writingmate.upstream.client import HttpClient
 
@@ -118,7 +118,7 @@ class Gateway:
         runner.start()
         parts.push_async_callback(runner.close)
         timeouts = Timeouts(settings.timeouts.connect, settings.timeouts.first, settings.timeouts.idle)
-        generate = Generate(catalog, ledger, network, {rows.PROVIDER.name: local}, timeouts)
+        generate = Generate(_unlimited, catalog, ledger, network, {rows.PROVIDER.name: local}, timeouts)
         self._serve(database, directory, catalog, generate)
         for note in notes(settings):
             log.event("notice", detail=note)
@@ -151,6 +151,10 @@ def create(settings: Settings | None = None) -> Gateway:
     log.start()
     log.event("starting", version=__version__, pid=os.getpid())
     return Gateway(settings or read_settings(os.environ))
+
+
+def _unlimited(principal: Principal) -> Plan:
+    return Plan(principal.plan, principal.plan)
 
 
 def _operations(catalog: Catalog, generate: Generate) -> Operations:

@@ -6,6 +6,7 @@
     ├── ConfigurationError           a setting, file or environment variable is wrong (start-up, CLI)
     ├── StalePrincipal               identity changed since the principal was read: read it again
     ├── AlreadySettled               another node settled this hold (its lease had run out)
+    ├── KeyClaimed                   another request has this idempotency key: see what became of it
     ├── ClientLeft                   the caller hung up; nobody is left to answer
     ├── UpstreamError                the provider failed before a usable first byte
     │   ├── UpstreamRefused          … with an HTTP status and a body of its own
@@ -19,8 +20,9 @@
         ├── NotFound                 404   MethodNotAllowed     405
         ├── RequestTimeout           408   BodyTooLarge         413
         ├── UnsupportedMediaType     415   LimitReached         429
-        ├── ServerError              500   BadGateway           502
-        ├── Unavailable              503   GatewayTimeout       504
+        ├── RateLimited              429   ServerError          500
+        ├── BadGateway               502   Unavailable          503
+        ├── GatewayTimeout           504
         └── ProviderRefusal          the provider's own status, type and code
 
 Statuses and values: PRODUCT §1 "Errors", WIRE §2.
@@ -47,6 +49,10 @@ class StalePrincipal(WritingmateError):
 
 class AlreadySettled(WritingmateError):
     """The hold is gone: another node settled it after this one's lease had run out."""
+
+
+class KeyClaimed(WritingmateError):
+    """A request with the same idempotency key is under way, or was answered."""
 
 
 class ClientLeft(WritingmateError):
@@ -200,6 +206,14 @@ class LimitReached(ApiError):
 
     status = 429
     type = "insufficient_quota"
+
+
+class RateLimited(ApiError):
+    """Too many requests in the last minute; SDKs wait for ``retry-after`` and try again."""
+
+    status = 429
+    type = "rate_limit_error"
+    default_code = "rate_limit_exceeded"
 
 
 class ServerError(ApiError):

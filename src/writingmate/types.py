@@ -113,6 +113,15 @@ class Limit:
 
 
 @dataclass(frozen=True, slots=True)
+class Rate:
+    """Requests a minute: ``allowed``, those ``remaining``, and the seconds until all are free again."""
+
+    allowed: int
+    remaining: int
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
 class Estimate:
     """What a request may cost at most, and every limit it counts against.
 
@@ -130,6 +139,15 @@ class Estimate:
     limits: tuple[Limit, ...] = ()
     least_tokens: int | None = None
     tier: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Admission:
+    """What a request got: ``messages`` held, which leave ``completion_tokens`` for the answer."""
+
+    messages: int
+    completion_tokens: int
+    rate: Rate | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,8 @@ from tests.metering.examples import MIDDAY, WORKSPACE, assert_clean, principal
 from writingmate.errors import LimitReached
 from writingmate.metering.commands import windows_keys
 from writingmate.metering.counting import counted_messages
-from writingmate.metering.ledger import Hold, Ledger
+from writingmate.metering.hold import Hold
+from writingmate.metering.ledger import Ledger
 from writingmate.metering.windows import WindowKey
 from writingmate.storage.engine import Database
 from writingmate.storage.tables import entries, holds, metadata, nodes, windows

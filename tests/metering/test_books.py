@@ -34,7 +34,7 @@ def test_no_limit_is_overshot_and_no_count_is_lost(machine: type[BooksMachine]) 
 def test_without_the_guard_the_same_test_fails(
     machine: type[BooksMachine], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(Counters, "refusal", lambda *_: None)
+    monkeypatch.setattr(Counters, "admit", lambda _, __, wanted, ___: wanted)
     once = settings(SETTINGS, phases=[Phase.generate], report_multiple_bugs=False, derandomize=True)
     with pytest.raises(AssertionError, match=r"over its limit|a false refusal"):
         run_state_machine_as_test(machine, settings=once)

@@ -67,12 +67,14 @@ async def test_the_entry_says_everything(database: Database, ledger: Ledger, clo
         "reasoning_tokens": 100,
         "messages": 2,
         "held_messages": 3,
-        "windows": '[["workspace","messages:pro","2026-11-22"]]',
+        "windows": '[["workspace","messages:pro","2026-11-22",10,8]]',
         "flags": "",
         "upstream_request_id": "req-upstream",
         "day": "2026-11-22",
         "started_at": MIDDAY,
         "settled_at": MIDDAY + 2.5,
+        "plan": "self-hosted",
+        "tier": "",
     }
     assert aggregate == {
         "workspace_id": "ws_one",
@@ -145,10 +147,9 @@ async def test_all_limits_or_none(database: Database, ledger: Ledger) -> None:
     assert_clean(database)
 
 
-async def test_two_limits_on_one_window_count_once(database: Database, ledger: Ledger) -> None:
-    async with ledger.hold("r1", principal(), estimate(3, LIMIT, limit(4))):
-        assert window(database, LIMIT) == (0, 3)
-    assert_clean(database)
+def test_two_limits_on_one_window_are_a_mistake(ledger: Ledger) -> None:
+    with pytest.raises(ValueError, match="count a request twice"):
+        ledger.hold("r1", principal(), estimate(1, LIMIT, limit(4)))
 
 
 async def test_a_window_of_another_workspace_is_a_mistake(ledger: Ledger) -> None:
@@ -306,7 +307,7 @@ async def test_closing_settles_what_is_queued_and_leaves(database: Database, clo
     hold = ledger.hold("r1", principal(), estimate(1))
     await hold.__aenter__()
     hold.observe(Usage(1, 1))
-    hold._settling()
+    hold._writer.submit(hold._closing(), owed=True)
     await ledger.close()
     assert settled(database) == {"r1": (1, "")}
     assert count(database, nodes) == 0

@@ -21,7 +21,8 @@ from tests.metering.examples import (
     window,
 )
 from writingmate.metering.books import Answer
-from writingmate.metering.ledger import Hold, Ledger
+from writingmate.metering.hold import Hold
+from writingmate.metering.ledger import Ledger
 from writingmate.metering.sweep import PAGE
 from writingmate.storage.engine import Database
 from writingmate.storage.tables import nodes
@@ -205,7 +206,8 @@ async def test_nodes_that_lock_many_windows_never_deadlock(
 
     async def run(node: Ledger, name: str, turn: int) -> None:
         for number in range(20):
-            chosen = [limits[(number * 5 + turn * step) % 6] for step in (0, 1, 2)]
+            turned = {(number * 5 + turn * step) % 6: None for step in (0, 1, 2)}
+            chosen = [limits[each] for each in turned]
             async with node.hold(f"{name}-{turn}-{number}", principal(), estimate(1, *chosen)) as hold:
                 hold.observe(Usage(1, 1))
 

@@ -26,11 +26,20 @@ class Exchange:
     """One client request, as one or more calls (legs) to a provider; made by `begin`.
 
     ``streaming`` says which half is used: `reply` with every leg's body, or, leg after leg, `feed` and
-    `end`, and then `closing`.
+    `end`, and then `closing`. ``max_tokens`` is what each choice was held down to, None for not at all.
     """
 
-    def __init__(self, request: Document, codec: Codec, legs: tuple[Leg, ...], *, streaming: bool) -> None:
+    def __init__(
+        self,
+        request: Document,
+        codec: Codec,
+        legs: tuple[Leg, ...],
+        *,
+        streaming: bool,
+        max_tokens: int | None = None,
+    ) -> None:
         self.streaming = streaming
+        self.max_tokens = max_tokens
         self.legs = legs
         self._request = request
         self._codec = codec
@@ -76,7 +85,7 @@ class Exchange:
             if max_tokens is not None:
                 edits.clamp(outgoing, codec.target, max_tokens)
             legs.append(Leg(codec.target, document.encode(outgoing), index))
-        return cls(request, codec, tuple(legs), streaming=streaming)
+        return cls(request, codec, tuple(legs), streaming=streaming, max_tokens=max_tokens)
 
     def reply(self, bodies: Sequence[bytes]) -> bytes:
         """The client's body from the provider's, one a leg; the very same where nothing is translated.

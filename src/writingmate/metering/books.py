@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Final, TypeAlias
 
-from writingmate.errors import AlreadySettled, StalePrincipal
+from writingmate.errors import AlreadySettled, KeyClaimed, StalePrincipal
 from writingmate.metering.commands import (
+    Claim,
     Closing,
     Command,
     EntryRow,
@@ -15,15 +16,19 @@ from writingmate.metering.commands import (
     RequestKey,
     Sweep,
     utc_day,
+    windows_left,
 )
-from writingmate.metering.counting import counted_messages
+from writingmate.metering.counting import MESSAGE_TOKENS, counted_messages
+from writingmate.metering.rates import SECONDS, Rates, rate_keys
+from writingmate.metering.refusals import limit_reached, rate_limited
 from writingmate.metering.rows import Count, CountKey, Rows
 from writingmate.metering.sweep import interrupted
-from writingmate.metering.windows import Counters, WindowKey, key, limit_reached
-from writingmate.types import Receipt, Usage
+from writingmate.metering.windows import Counters, WindowKey, key, keys
+from writingmate.types import Admission, Limit, Receipt, Usage
 
-# A hold answers None, a settlement its receipt, a sweep how many it settled; an exception is an answer too.
-Answer: TypeAlias = Receipt | int | Exception | None
+# A hold answers what it got, a settlement its receipt, a sweep how many it settled; an exception is an
+# answer too.
+Answer: TypeAlias = Admission | Receipt | int | Exception | None
 
 NOTHING: Final = Usage()
 _NO_COUNT: Final = Count(0, 0, 0)
@@ -44,11 +49,16 @@ class Batch:
         openings = [command for command in commands if type(command) is Opening]
         self._fresh: dict[RequestKey, HoldRow] = {}
         self._settled: dict[RequestKey, Receipt] = {}
-        self._gone = rows.delete_holds(_keys(closings)) if closings else ()
-        self._counters = Counters(_read_windows(rows, [*openings, *closings]))
+        self._held = dict(rows.delete_holds(_requests(closings))) if closings else {}
+        limits = {command.limits for command in openings if command.limits}
+        limits.update(command.limits for command in closings if command.limits)
+        self._counters = Counters(_read_windows(rows, limits))
+        self._rates = self._count_requests(openings, closings, limits)
         self._revision = rows.revision() if openings else 0
         self._entries: list[EntryRow] = []
         self._counts: dict[CountKey, Count] = {}
+        # Claims whose hold this transaction has deleted or not written yet: their keys are taken.
+        self._claims = {closing.claim.key for closing in closings if closing.claim is not None}
 
     def answer(self, command: Command) -> Answer:
         """Decide on one command."""
@@ -72,31 +82,68 @@ class Batch:
         if self._counters.changes:
             self._rows.add_to_windows(self._counters.changes)
 
-    def _open(self, command: Opening) -> Exception | None:
-        row = command.row
+    def _count_requests(
+        self, openings: Iterable[Opening], closings: Iterable[Closing], limits: Iterable[tuple[Limit, ...]]
+    ) -> Rates:
+        windows = {window for each in limits for window in rate_keys(each)}
+        if not windows or not openings:
+            return Rates({}, (), self._now)
+        counted = self._rows.recent(windows, self._now - SECONDS)
+        rows = {_request(closing.row): closing.row for closing in closings}
+        closing = [row for request, row in rows.items() if request in self._held]
+        return Rates(counted, closing, self._now)
+
+    def _open(self, command: Opening) -> Admission | Exception | None:
+        row, limits = command.row, command.limits
         if command.revision != self._revision:
             return StalePrincipal("The principal was read before the last change of identities.")
-        refusing = self._counters.refusal(command.limits, row.messages)
-        if refusing is not None:
-            return limit_reached(
-                refusing, self._counters.state(key(refusing.window)), row.messages, self._now
-            )
-        request = row.workspace_id, row.request_id
+        request = _request(row)
         if request in self._fresh:
             return ValueError(f"Request {row.request_id} is held already.")
-        self._counters.hold(command.windows, row.messages)
+        if not limits:
+            if command.claim is not None and not self._take(command.claim):
+                return KeyClaimed(command.claim.idempotency_key)
+            self._fresh[request] = row
+            return None
+        return self._open_within(command, request)
+
+    def _open_within(self, command: Opening, request: RequestKey) -> Admission | Exception:
+        row, limits = command.row, command.limits
+        granted = self._counters.admit(limits, row.messages, command.least or row.messages)
+        if isinstance(granted, Limit):
+            state = self._counters.state(key(granted.window))
+            return limit_reached(granted, state, command.least or row.messages, self._now)
+        refusing = self._rates.refusal(limits)
+        if refusing is not None:
+            return rate_limited(refusing, self._rates.seconds(refusing))
+        if command.claim is not None and not self._take(command.claim):
+            return KeyClaimed(command.claim.idempotency_key)
+        if granted != row.messages:
+            row = partial_row(row, granted)
+        self._counters.hold(limits, granted)
+        self._rates.add(row)
         self._fresh[request] = row
-        return None
+        return Admission(granted, row.completion_tokens, self._rates.rate(limits))
+
+    def _take(self, claim: Claim) -> bool:
+        if claim.key in self._claims or not self._rows.take_claim(claim):
+            return False
+        self._claims.add(claim.key)
+        return True
 
     def _close(self, command: Closing) -> Receipt | AlreadySettled:
-        request = command.row.workspace_id, command.row.request_id
+        request = _request(command.row)
         if request in self._settled:
             return self._settled[request]
-        if self._fresh.pop(request, None) is None and request in self._gone:
+        fresh = self._fresh.pop(request, None)
+        held = self._held.get(request) if fresh is None else fresh.messages
+        if held is None:
             return self._settled_before(request, command)
-        usage, messages, flags = _charge(command)
-        self._counters.settle(command.windows, command.row.messages, messages)
-        self._record(command, usage, messages, flags)
+        usage, messages, flags = _charge(command, held)
+        self._counters.settle(command.limits, held, messages)
+        self._record(command, usage, messages, held, flags)
+        if command.claim is not None:
+            self._rows.store_answer(command.claim, command.answer)
         room = self._counters.room(command.limits)
         receipt = self._settled[request] = Receipt(request[1], messages, usage, flags, room)
         return receipt
@@ -109,7 +156,9 @@ class Batch:
         flags = frozenset(entry.flags.split())
         return Receipt(request[1], entry.messages, entry.usage, flags, self._counters.room(command.limits))
 
-    def _record(self, command: Closing, usage: Usage, messages: int, flags: frozenset[str]) -> None:
+    def _record(
+        self, command: Closing, usage: Usage, messages: int, held: int, flags: frozenset[str]
+    ) -> None:
         row = command.row
         day = utc_day(row.started_at)
         self._entries.append(
@@ -127,13 +176,15 @@ class Batch:
                 usage.cached_tokens,
                 usage.reasoning_tokens,
                 messages,
-                row.messages,
-                row.windows,
+                held,
+                windows_left(command.limits, self._counters.left),
                 " ".join(sorted(flags)) if flags else "",
                 command.upstream_request_id,
                 day,
                 row.started_at,
                 self._now,
+                row.plan,
+                row.tier,
             )
         )
         count = (row.workspace_id, day, row.user_id, row.model)
@@ -143,20 +194,31 @@ class Batch:
         )
 
 
-def _charge(command: Closing) -> tuple[Usage, int, frozenset[str]]:
+def partial_row(row: HoldRow, granted: int) -> HoldRow:
+    """The hold of fewer messages: the prompt in full, and the answer that fits beside it."""
+    room = granted * MESSAGE_TOKENS - row.prompt_tokens
+    return row._replace(messages=granted, completion_tokens=min(row.completion_tokens, room))
+
+
+def _charge(command: Closing, held: int) -> tuple[Usage, int, frozenset[str]]:
     """Nothing usable costs nothing; more than was held is charged all the same, and said."""
     if command.usage is None:
         return NOTHING, 0, command.flags | {"failed"}
     messages = counted_messages(command.usage)
-    flags = command.flags | {"overrun"} if messages > command.row.messages else command.flags
+    flags = command.flags | {"overrun"} if messages > held else command.flags
     return command.usage, messages, flags
 
 
-def _keys(closings: Iterable[Closing]) -> list[RequestKey]:
+def _request(row: HoldRow) -> RequestKey:
+    return row[:2]
+
+
+def _requests(closings: Iterable[Closing]) -> list[RequestKey]:
     """In order, so that nodes which settle the same holds lock them the same way round."""
-    return sorted({(closing.row.workspace_id, closing.row.request_id) for closing in closings})
+    return sorted({_request(closing.row) for closing in closings})
 
 
-def _read_windows(rows: Rows, commands: Iterable[Opening | Closing]) -> dict[WindowKey, tuple[int, int]]:
-    wanted = {window for command in commands for window in command.windows}
+def _read_windows(rows: Rows, limits: Iterable[tuple[Limit, ...]]) -> dict[WindowKey, tuple[int, int]]:
+    """The counters of messages and the rows that are locked to count requests."""
+    wanted = {window for each in limits for window in (*keys(each), *rate_keys(each))}
     return dict(rows.windows(wanted)) if wanted else {}

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import NamedTuple, TypeAlias
 
 import msgspec
 
-from writingmate.metering.windows import WindowKey
-from writingmate.types import Limit, Usage
+from writingmate.metering.windows import WindowKey, key
+from writingmate.types import Limit, Usage, Window
 
 # (workspace_id, request_id): the primary key of `holds` and of `entries`
 RequestKey: TypeAlias = tuple[str, str]
 
-_parse_windows = msgspec.json.Decoder(list[tuple[str, str, str]]).decode
+# (workspace_id, user_id, idempotency_key): the primary key of `answers`
+ClaimKey: TypeAlias = tuple[str, str, str]
+
+_parse_windows = msgspec.json.Decoder(list[list[str | int]]).decode
 _encode = msgspec.json.Encoder().encode
 
 
@@ -35,6 +39,8 @@ class HoldRow(NamedTuple):
     messages: int
     windows: str
     started_at: float
+    plan: str
+    tier: str
 
 
 class EntryRow(NamedTuple):
@@ -60,6 +66,8 @@ class EntryRow(NamedTuple):
     day: str
     started_at: float
     settled_at: float
+    plan: str
+    tier: str
 
     @property
     def usage(self) -> Usage:
@@ -67,26 +75,52 @@ class EntryRow(NamedTuple):
         return Usage(self.prompt_tokens, self.completion_tokens, self.cached_tokens, self.reasoning_tokens)
 
 
+class Claim(NamedTuple):
+    """A row of `answers` before there is an answer: this request is the one that its key stands for.
+
+    ``request_hash`` is of the endpoint and the body; times are UNIX seconds.
+    """
+
+    workspace_id: str
+    user_id: str
+    idempotency_key: str
+    request_hash: bytes
+    request_id: str
+    created_at: float
+    expires_at: float
+
+    @property
+    def key(self) -> ClaimKey:
+        """The row's key."""
+        return self[:3]
+
+
 @dataclass(slots=True)
 class Opening:
-    """Hold ``row.messages`` against every limit, or refuse."""
+    """Hold ``row.messages`` against every limit, or what is left if that is ``least``, or refuse."""
 
     row: HoldRow
     revision: int
     limits: tuple[Limit, ...] = ()
-    windows: tuple[WindowKey, ...] = ()
+    least: int = 0
+    claim: Claim | None = None
 
 
 @dataclass(slots=True)
 class Closing:
-    """Settle a hold: ``usage`` is None if nothing usable came of the request."""
+    """Settle a hold: ``usage`` is None if nothing usable came of the request.
+
+    ``answer`` is stored for the ``claim`` of the request, if it has one; without an answer the claim
+    is given up.
+    """
 
     row: HoldRow
     usage: Usage | None
     flags: frozenset[str]
     upstream_request_id: str | None = None
     limits: tuple[Limit, ...] = ()
-    windows: tuple[WindowKey, ...] = ()
+    claim: Claim | None = None
+    answer: bytes | None = None
 
 
 @dataclass(slots=True)
@@ -107,16 +141,40 @@ class Leave:
 Command: TypeAlias = Opening | Closing | Beat | Sweep | Leave
 
 
-def windows_text(windows: tuple[WindowKey, ...]) -> str:
-    """The column: ``[[subject, meter, period], …]``, the workspace being the row's."""
-    return _encode([window[1:] for window in windows]).decode() if windows else "[]"
+def windows_text(limits: tuple[Limit, ...]) -> str:
+    """The column of a hold: ``[[subject, meter, period, allowed], …]``, the workspace being the row's."""
+    if not limits:
+        return "[]"
+    counted = [limit for limit in limits if limit.unit == "messages"]
+    return _encode([[*key(limit.window)[1:], limit.allowed] for limit in counted]).decode()
+
+
+def windows_left(limits: tuple[Limit, ...], left: Callable[[Limit], int]) -> str:
+    """The column of an entry: that of its hold, with what each limit had ``left`` behind it."""
+    if not limits:
+        return "[]"
+    counted = [limit for limit in limits if limit.unit == "messages"]
+    return _encode([[*key(limit.window)[1:], limit.allowed, left(limit)] for limit in counted]).decode()
 
 
 def windows_keys(workspace_id: str, text: str) -> tuple[WindowKey, ...]:
-    """The inverse of `windows_text`."""
+    """The windows that a row is counted in."""
     if text == "[]":
         return ()
-    return tuple((workspace_id, *window) for window in _parse_windows(text))
+    return tuple(
+        (workspace_id, str(subject), str(meter), str(period))
+        for subject, meter, period, *_ in _parse_windows(text)
+    )
+
+
+def limits_of(row: HoldRow) -> tuple[Limit, ...]:
+    """The limits that a hold of any process counts against, as far as settling needs them."""
+    if row.windows == "[]":
+        return ()
+    return tuple(
+        Limit(Window(row.workspace_id, str(subject), str(meter), str(period)), int(*allowed or (0,)))
+        for subject, meter, period, *allowed in _parse_windows(row.windows)
+    )
 
 
 def utc_day(time: float) -> str:

@@ -7,13 +7,13 @@ import contextlib
 import os
 import time
 from collections.abc import Callable, Sequence
-from types import TracebackType
-from typing import Any, Final, Self, TypeAlias
+from typing import Any, Final, TypeAlias
 
 from writingmate.errors import Unavailable
 from writingmate.metering.books import Answer, Batch
 from writingmate.metering.commands import (
     Beat,
+    Claim,
     Closing,
     Command,
     HoldRow,
@@ -23,22 +23,21 @@ from writingmate.metering.commands import (
     windows_text,
 )
 from writingmate.metering.counting import messages_of
+from writingmate.metering.hold import Hold
 from writingmate.metering.rows import Rows
 from writingmate.metering.rows_postgres import PostgresRows
 from writingmate.metering.rows_sqlite import SqliteRows
 from writingmate.metering.sweep import PAGE
-from writingmate.metering.windows import WindowKey, key
 from writingmate.storage.engine import Database
-from writingmate.storage.writer import Uncertain, Writer
+from writingmate.storage.writer import Writer
 from writingmate.telemetry import log, metrics
-from writingmate.types import Estimate, Principal, Receipt, Usage
+from writingmate.types import Estimate, Limit, Principal
 
 Clock: TypeAlias = Callable[[], float]
 # Called in the writer's thread with "hold.before_commit", "settle.after_commit" …; tests die there.
 Step: TypeAlias = Callable[[str], None]
 
 BEATS_PER_LEASE: Final = 3
-MOST_TOKENS: Final = 10**12  # more is a provider's mistake, and would not fit the columns for long
 
 _STEPS: Final = {Opening: "hold", Closing: "settle", Sweep: "sweep", Beat: "beat", Leave: "leave"}
 
@@ -92,14 +91,18 @@ class Ledger:
             self._writer.post(Leave())
         await asyncio.get_running_loop().run_in_executor(None, self._writer.close)
 
-    def hold(self, request_id: str, principal: Principal, estimate: Estimate) -> Hold:
+    def hold(
+        self, request_id: str, principal: Principal, estimate: Estimate, claim: Claim | None = None
+    ) -> Hold:
         """Hold the most that the request may cost against every limit, or none, for the ``async with``.
 
-        Entering raises LimitReached, StalePrincipal (read the principal again and retry) or
-        Unavailable. Leaving settles, if nobody did.
+        Entering raises LimitReached, RateLimited, StalePrincipal (read the principal again and
+        retry), KeyClaimed or Unavailable. Leaving settles, if nobody did.
         """
-        messages = messages_of(estimate.prompt_tokens + estimate.completion_tokens)
-        windows = _keys(principal.workspace_id, estimate)
+        limits = estimate.limits
+        if limits:
+            _check(principal.workspace_id, limits)
+        prompt = estimate.prompt_tokens
         row = HoldRow(
             principal.workspace_id,
             request_id,
@@ -110,13 +113,16 @@ class Ledger:
             estimate.provider,
             estimate.upstream_model,
             estimate.endpoint,
-            estimate.prompt_tokens,
+            prompt,
             estimate.completion_tokens,
-            messages,
-            windows_text(windows),
+            messages_of(prompt + estimate.completion_tokens),
+            windows_text(limits),
             self._now(),
+            principal.plan,
+            estimate.tier,
         )
-        return Hold(self._running(), Opening(row, principal.revision, estimate.limits, windows))
+        least = 0 if estimate.least_tokens is None else messages_of(prompt + estimate.least_tokens)
+        return Hold(self._running(), Opening(row, principal.revision, limits, least, claim))
 
     async def sweep(self) -> int:
         """Settle every hold of dead nodes; how many. Each is settled once, whoever else sweeps."""
@@ -171,121 +177,9 @@ class Ledger:
                 await self.sweep()
 
 
-class Hold:
-    """One request on the books. Tell it what was observed; leaving it settles exactly once."""
-
-    __slots__ = (
-        "_estimated",
-        "_flags",
-        "_opening",
-        "_settlement",
-        "_upstream_request_id",
-        "_usage",
-        "_writer",
-    )
-
-    def __init__(self, writer: Writer[Command, Answer], opening: Opening) -> None:
-        self._writer = writer
-        self._opening = opening
-        self._usage: Usage | None = None
-        self._estimated = False
-        self._flags: set[str] = set()
-        self._upstream_request_id: str | None = None
-        self._settlement: asyncio.Future[Answer] | None = None
-
-    @property
-    def request_id(self) -> str:
-        """The request that this holds for."""
-        return self._opening.row.request_id
-
-    @property
-    def messages(self) -> int:
-        """Messages held."""
-        return self._opening.row.messages
-
-    def observe(self, usage: Usage, *, estimated: bool = False) -> None:
-        """What the request has used so far; the last word wins. ``estimated``: we counted, not they."""
-        self._usage = _plausible(usage)
-        self._estimated = estimated
-
-    def mark(self, flag: str) -> None:
-        """Note a fact in the entry: ``cancelled``, ``broken``, ``byok``."""
-        self._flags.add(flag)
-
-    def served_by(self, upstream_request_id: str | None) -> None:
-        """Note the provider's own id of the request."""
-        self._upstream_request_id = _printable(upstream_request_id)
-
-    async def settle(self) -> Receipt:
-        """Write the entry and release the rest; the receipt, once it is on disk.
-
-        Nothing observed costs nothing (``failed``). Further calls give the same receipt. Raises
-        Unavailable if the database is out of reach: then it is written as soon as it is back.
-        """
-        if self._settlement is None or _unanswered(self._settlement):
-            self._settlement = self._settling()
-        answer = await self._settlement
-        if not isinstance(answer, Receipt):
-            raise TypeError(f"A settlement was answered {answer!r}.")
-        return answer
-
-    async def __aenter__(self) -> Self:
-        try:
-            await self._writer.submit(self._opening)
-        except BaseException as reason:
-            if isinstance(reason, Uncertain) or not isinstance(reason, Exception):
-                self._release()  # it may have been written, and nobody will settle it: if it was, it goes
-            raise
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if self._settlement is not None:
-            return
-        try:
-            await self.settle()
-        except Unavailable:  # it is owed; what went wrong before it says more
-            if kind is None:
-                raise
-
-    def _settling(self) -> asyncio.Future[Answer]:
-        return self._writer.submit(self._closing(), owed=True)
-
-    def _release(self) -> None:
-        with contextlib.suppress(Unavailable):  # the writer is closed: the sweep settles it
-            self._writer.post(self._closing())
-
-    def _closing(self) -> Closing:
-        opening = self._opening
-        flags = frozenset({*self._flags, "estimated"} if self._estimated else self._flags)
-        return Closing(
-            opening.row, self._usage, flags, self._upstream_request_id, opening.limits, opening.windows
-        )
-
-
-def _unanswered(settlement: asyncio.Future[Answer]) -> bool:
-    """Whether to ask again: it is written once, and answered from the entry after that."""
-    return settlement.done() and (settlement.cancelled() or settlement.exception() is not None)
-
-
-def _keys(workspace_id: str, estimate: Estimate) -> tuple[WindowKey, ...]:
-    if not estimate.limits:
-        return ()
-    keys = tuple(dict.fromkeys(key(limit.window) for limit in estimate.limits))
-    if any(window[0] != workspace_id for window in keys):
+def _check(workspace_id: str, limits: Sequence[Limit]) -> None:
+    windows = {limit.window for limit in limits}
+    if len(windows) < len(limits):
+        raise ValueError("Two limits on one window would count a request twice.")
+    if any(window.workspace_id != workspace_id for window in windows):
         raise ValueError("A request can be held only against windows of its own workspace.")
-    return keys
-
-
-def _plausible(usage: Usage) -> Usage:
-    """Providers have reported negative and absurd figures; the books take neither."""
-    figures = (usage.prompt_tokens, usage.completion_tokens, usage.cached_tokens, usage.reasoning_tokens)
-    if min(figures) >= 0 and max(figures) <= MOST_TOKENS:
-        return usage
-    return Usage(*(min(max(figure, 0), MOST_TOKENS) for figure in figures))
-
-
-def _printable(text: str | None) -> str | None:
-    """A provider's id as a column takes it."""
-    return text[:200].encode("ascii", "replace").decode().replace("\x00", "") if text else None

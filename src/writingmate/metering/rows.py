@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from typing import NamedTuple, Protocol, TypeAlias
 
-from writingmate.metering.commands import EntryRow, HoldRow, RequestKey
+from writingmate.metering.commands import Claim, EntryRow, HoldRow, RequestKey
+from writingmate.metering.rates import Recent
 from writingmate.metering.windows import WindowKey
 
 # (workspace_id, day, user_id, model): the primary key of a row of `daily_message_count`
@@ -30,11 +31,23 @@ class Rows(Protocol):
     def revision(self) -> int:
         """The identity revision; 0 if nothing was ever changed."""
 
-    def delete_holds(self, keys: Sequence[RequestKey]) -> Collection[RequestKey]:
-        """Delete the holds; answers those keys that had none. Nobody else can delete the same ones."""
+    def delete_holds(self, keys: Sequence[RequestKey]) -> Mapping[RequestKey, int]:
+        """Delete the holds; the messages that each held which was there. Nobody else can delete the same."""
 
     def windows(self, keys: Collection[WindowKey]) -> Mapping[WindowKey, tuple[int, int]]:
         """Lock the windows until commit; used and held of those that have been counted in before."""
+
+    def recent(self, keys: Collection[WindowKey], since: float) -> Mapping[WindowKey, Recent]:
+        """How many requests of each window's subject came after ``since``; the windows are locked."""
+
+    def take_claim(self, claim: Claim) -> bool:
+        """Make the request the one that its idempotency key stands for; False if another one is.
+
+        Another is if its hold is open, or if its answer is stored and has not expired.
+        """
+
+    def store_answer(self, claim: Claim, answer: bytes | None) -> None:
+        """Store the answer of the request that has the claim; without one, give the claim up."""
 
     def entry(self, key: RequestKey) -> EntryRow | None:
         """A request's entry, if it is settled."""

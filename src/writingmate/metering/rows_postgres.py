@@ -12,7 +12,8 @@ from typing import Any, Final, get_type_hints
 import msgspec
 import psycopg
 
-from writingmate.metering.commands import EntryRow, HoldRow, RequestKey
+from writingmate.metering.commands import Claim, EntryRow, HoldRow, RequestKey
+from writingmate.metering.rates import NONE, Recent
 from writingmate.metering.rows import Count, CountKey
 from writingmate.metering.windows import WindowKey
 
@@ -44,7 +45,7 @@ DELETE_HOLDS: Final = (
     " (SELECT holds.workspace_id, holds.request_id FROM holds JOIN"
     " (SELECT r->>0 AS workspace_id, r->>1 AS request_id FROM jsonb_array_elements(%s::jsonb) AS r) AS wanted"
     " USING (workspace_id, request_id) ORDER BY 1, 2 FOR UPDATE OF holds)"
-    " RETURNING workspace_id, request_id"
+    " RETURNING workspace_id, request_id, messages"
 )
 SELECT_ENTRY: Final = (
     f"SELECT {', '.join(EntryRow._fields)} FROM entries WHERE workspace_id = %s AND request_id = %s"  # noqa: S608  # the same
@@ -71,6 +72,34 @@ ADD_COUNTS: Final = (
     " count = before.count + excluded.count, input_tokens = before.input_tokens + excluded.input_tokens,"
     " output_tokens = before.output_tokens + excluded.output_tokens"
 )
+# Whose requests a window counts, by the first word of its subject.
+RECENT: Final = {
+    subject: "SELECT count(*), min(started_at) FROM ("  # noqa: S608  # our own text
+    f"SELECT started_at FROM entries WHERE workspace_id = %(workspace)s AND started_at > %(since)s{theirs}"
+    " UNION ALL "
+    f"SELECT started_at FROM holds WHERE workspace_id = %(workspace)s AND started_at > %(since)s{theirs}"
+    ") AS requests"
+    for subject, theirs in {
+        "workspace": "",
+        "user": " AND user_id = %(subject)s",
+        "key": " AND key_id = %(subject)s",
+    }.items()
+}
+LOCK_CLAIM: Final = "SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))"
+TAKE_CLAIM: Final = (
+    "INSERT INTO answers"  # noqa: S608  # names from our own types
+    f" ({', '.join(Claim._fields)}) VALUES ({', '.join('%s' for _ in Claim._fields)})"
+    " ON CONFLICT (workspace_id, user_id, idempotency_key) DO UPDATE SET"
+    " request_hash = excluded.request_hash, request_id = excluded.request_id,"
+    " created_at = excluded.created_at, expires_at = excluded.expires_at, answer = NULL"
+    " WHERE (answers.answer IS NULL OR answers.expires_at <= excluded.created_at)"
+    " AND NOT EXISTS (SELECT 1 FROM holds WHERE holds.workspace_id = answers.workspace_id"
+    " AND holds.request_id = answers.request_id)"
+    " RETURNING request_id"
+)
+_CLAIMED: Final = "WHERE workspace_id = %s AND user_id = %s AND idempotency_key = %s AND request_id = %s"
+STORE_ANSWER: Final = f"UPDATE answers SET answer = %s {_CLAIMED}"  # noqa: S608  # our own text
+GIVE_UP_CLAIM: Final = f"DELETE FROM answers {_CLAIMED} AND answer IS NULL"  # noqa: S608  # the same
 BEAT: Final = (
     f"INSERT INTO nodes (node_id, started_at, heartbeat_at, lease_seconds) SELECT %s, now, now, %s"  # noqa: S608  # our own text
     f" FROM (SELECT {_NOW} AS now) AS clock ON CONFLICT (node_id) DO UPDATE SET"
@@ -101,15 +130,37 @@ class PostgresRows:
         row = self._run("SELECT value FROM revisions WHERE name = 'identity'").fetchone()
         return row[0] if row else 0
 
-    def delete_holds(self, keys: Sequence[RequestKey]) -> Collection[RequestKey]:
+    def delete_holds(self, keys: Sequence[RequestKey]) -> Mapping[RequestKey, int]:
         """Locked in the order of their keys first, should another node sweep them now."""
-        return set(keys).difference(self._run(DELETE_HOLDS, _json(keys)))
+        return {row[:2]: row[2] for row in self._run(DELETE_HOLDS, _json(keys))}
 
     def windows(self, keys: Collection[WindowKey]) -> Mapping[WindowKey, tuple[int, int]]:
         """Rows are made where missing, because only what exists can be locked."""
         wanted = _json(sorted(keys))
         self._run(MAKE_WINDOWS, wanted)
         return {row[:4]: row[4:] for row in self._run(LOCK_WINDOWS, wanted)}
+
+    def recent(self, keys: Collection[WindowKey], since: float) -> Mapping[WindowKey, Recent]:
+        """Statements see what others committed before they let go of the windows' rows."""
+        found = {}
+        for window in keys:
+            kind, _, subject = window[1].partition(":")
+            values = {"workspace": window[0], "since": since, "subject": subject}
+            row = self._cursor.execute(RECENT[kind].encode(), values).fetchone()
+            found[window] = Recent(*row) if row and row[0] else NONE
+        return found
+
+    def take_claim(self, claim: Claim) -> bool:
+        """Alone: who waited for another that took it sees that one's hold only in a statement of its own."""
+        self._run(LOCK_CLAIM, "/".join(claim.key))
+        return self._run(TAKE_CLAIM, *claim).fetchone() is not None
+
+    def store_answer(self, claim: Claim, answer: bytes | None) -> None:
+        """Nothing, should the key stand for another request by now."""
+        if answer is None:
+            self._run(GIVE_UP_CLAIM, *claim.key, claim.request_id)
+        else:
+            self._run(STORE_ANSWER, answer, *claim.key, claim.request_id)
 
     def entry(self, key: RequestKey) -> EntryRow | None:
         """By its whole key."""
@@ -151,7 +202,7 @@ class PostgresRows:
         del now
         self._run(FORGET)
 
-    def _run(self, statement: str, *values: str | float) -> psycopg.Cursor[tuple[Any, ...]]:
+    def _run(self, statement: str, *values: str | float | bytes) -> psycopg.Cursor[tuple[Any, ...]]:
         return self._cursor.execute(statement.encode(), values)
 
 

@@ -8,7 +8,8 @@ from itertools import chain, groupby
 from operator import itemgetter
 from typing import Final, TypeVar
 
-from writingmate.metering.commands import EntryRow, HoldRow, RequestKey
+from writingmate.metering.commands import Claim, EntryRow, HoldRow, RequestKey
+from writingmate.metering.rates import NONE, Recent
 from writingmate.metering.rows import Count, CountKey
 from writingmate.metering.windows import WindowKey
 
@@ -28,7 +29,7 @@ def _insert(table: str, columns: Sequence[str]) -> Mapping[int, str]:
 # Sorted keys of one workspace; what was there comes back.
 DELETE_HOLDS: Final = {
     size: f"DELETE FROM holds WHERE workspace_id = ? AND request_id IN ({', '.join('?' * size)})"  # noqa: S608  # marks only
-    " RETURNING request_id"
+    " RETURNING request_id, messages"
     for size in CHUNKS
 }
 INSERT_HOLDS: Final = _insert("holds", HoldRow._fields)
@@ -50,6 +51,27 @@ ADD_TO_WINDOW: Final = (
 SELECT_WINDOW: Final = (
     "SELECT used, held FROM windows WHERE workspace_id = ? AND subject = ? AND meter = ? AND period = ?"
 )
+# Whose requests a window counts, by the first word of its subject.
+RECENT: Final = {
+    subject: "SELECT count(*), min(started_at) FROM ("  # noqa: S608  # our own text
+    f"SELECT started_at FROM entries WHERE workspace_id = ?1 AND started_at > ?2{theirs} UNION ALL "
+    f"SELECT started_at FROM holds WHERE workspace_id = ?1 AND started_at > ?2{theirs})"
+    for subject, theirs in {"workspace": "", "user": " AND user_id = ?3", "key": " AND key_id = ?3"}.items()
+}
+TAKE_CLAIM: Final = (
+    "INSERT INTO answers"  # noqa: S608  # names from our own types
+    f" ({', '.join(Claim._fields)}) VALUES ({', '.join('?' for _ in Claim._fields)})"
+    " ON CONFLICT (workspace_id, user_id, idempotency_key) DO UPDATE SET"
+    " request_hash = excluded.request_hash, request_id = excluded.request_id,"
+    " created_at = excluded.created_at, expires_at = excluded.expires_at, answer = NULL"
+    " WHERE (answers.answer IS NULL OR answers.expires_at <= excluded.created_at)"
+    " AND NOT EXISTS (SELECT 1 FROM holds WHERE holds.workspace_id = answers.workspace_id"
+    " AND holds.request_id = answers.request_id)"
+    " RETURNING request_id"
+)
+_CLAIMED: Final = "WHERE workspace_id = ? AND user_id = ? AND idempotency_key = ? AND request_id = ?"
+STORE_ANSWER: Final = f"UPDATE answers SET answer = ? {_CLAIMED}"  # noqa: S608  # our own text
+GIVE_UP_CLAIM: Final = f"DELETE FROM answers {_CLAIMED} AND answer IS NULL"  # noqa: S608  # the same
 BEAT: Final = (
     "INSERT INTO nodes (node_id, started_at, heartbeat_at, lease_seconds) VALUES (?, ?, ?, ?)"
     " ON CONFLICT (node_id) DO UPDATE SET"
@@ -78,19 +100,42 @@ class SqliteRows:
         row = self._cursor.execute("SELECT value FROM revisions WHERE name = 'identity'").fetchone()
         return row[0] if row else 0
 
-    def delete_holds(self, keys: Sequence[RequestKey]) -> Collection[RequestKey]:
+    def delete_holds(self, keys: Sequence[RequestKey]) -> Mapping[RequestKey, int]:
         """Workspace by workspace, which uses the key's index; a list of row values would scan the table."""
-        missing = set(keys)
+        held = {}
         for workspace_id, group in groupby(keys, itemgetter(0)):
             for ids in _chunked([request_id for _, request_id in group]):
-                deleted = self._cursor.execute(DELETE_HOLDS[len(ids)], (workspace_id, *ids))
-                missing.difference_update((workspace_id, row[0]) for row in deleted)
-        return missing
+                for request_id, messages in self._cursor.execute(
+                    DELETE_HOLDS[len(ids)], (workspace_id, *ids)
+                ):
+                    held[workspace_id, request_id] = messages
+        return held
 
     def windows(self, keys: Collection[WindowKey]) -> Mapping[WindowKey, tuple[int, int]]:
         """Nothing to lock: whoever began the transaction writes alone."""
         found = ((key, self._cursor.execute(SELECT_WINDOW, key).fetchone()) for key in keys)
         return {key: row for key, row in found if row is not None}
+
+    def recent(self, keys: Collection[WindowKey], since: float) -> Mapping[WindowKey, Recent]:
+        """Entries by an index, holds by their workspace: what it costs grows with the limit alone."""
+        found = {}
+        for window in keys:
+            kind, _, subject = window[1].partition(":")
+            values = (window[0], since, subject)[: 3 if subject else 2]
+            count, oldest = self._cursor.execute(RECENT[kind], values).fetchone()
+            found[window] = Recent(count, oldest) if count else NONE
+        return found
+
+    def take_claim(self, claim: Claim) -> bool:
+        """In one statement."""
+        return self._cursor.execute(TAKE_CLAIM, claim).fetchone() is not None
+
+    def store_answer(self, claim: Claim, answer: bytes | None) -> None:
+        """Nothing, should the key stand for another request by now."""
+        if answer is None:
+            self._cursor.execute(GIVE_UP_CLAIM, (*claim.key, claim.request_id))
+        else:
+            self._cursor.execute(STORE_ANSWER, (answer, *claim.key, claim.request_id))
 
     def entry(self, key: RequestKey) -> EntryRow | None:
         """By its whole key."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from writingmate.metering.commands import Closing, HoldRow, windows_keys
+from writingmate.metering.commands import Closing, HoldRow, limits_of
 from writingmate.types import Usage
 
 # Holds settled in one transaction, so that a sweep never keeps requests waiting.
@@ -23,5 +23,5 @@ def interrupted(row: HoldRow) -> Closing:
         row,
         Usage(prompt_tokens=row.prompt_tokens),
         FLAGS,
-        windows=windows_keys(row.workspace_id, row.windows),
+        limits=limits_of(row),
     )

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, datetime
 from typing import TypeAlias
 
-from writingmate.errors import LimitReached
 from writingmate.types import Limit, Window
 
 # (workspace_id, subject, meter, period): the primary key of a row of `windows`
@@ -17,6 +14,11 @@ WindowKey: TypeAlias = tuple[str, str, str, str]
 def key(window: Window) -> WindowKey:
     """The row that ``window`` is counted in."""
     return (window.workspace_id, window.subject, window.meter, window.period)
+
+
+def keys(limits: Iterable[Limit]) -> list[WindowKey]:
+    """The rows that messages are held in."""
+    return [key(limit.window) for limit in limits if limit.unit == "messages"]
 
 
 class Counters:
@@ -30,28 +32,39 @@ class Counters:
         self._rows = rows
         self.changes: dict[WindowKey, tuple[int, int]] = {}
 
-    def refusal(self, limits: Iterable[Limit], messages: int) -> Limit | None:
-        """The first of ``limits`` that has no room for ``messages`` more, None if all have."""
-        for limit in limits:
-            if messages > limit.allowed - self._taken(key(limit.window)):
-                return limit
-        return None
+    def admit(self, limits: Iterable[Limit], wanted: int, least: int) -> int | Limit:
+        """How many messages may be held: ``wanted``, or what is left if that is ``least`` or more.
 
-    def hold(self, keys: Iterable[WindowKey], messages: int) -> None:
+        Otherwise the first limit that has too little room.
+        """
+        granted = wanted
+        for limit in limits:
+            if limit.unit == "messages":
+                room = self.left(limit)
+                if room < granted:
+                    if room < least:
+                        return limit
+                    granted = room
+        return granted
+
+    def hold(self, limits: Iterable[Limit], messages: int) -> None:
         """Set ``messages`` aside in every window."""
-        for window in keys:
+        for window in keys(limits):
             self._change(window, 0, messages)
 
-    def settle(self, keys: Iterable[WindowKey], held: int, used: int) -> None:
+    def settle(self, limits: Iterable[Limit], held: int, used: int) -> None:
         """Turn what was held into what was used, in every window."""
-        for window in keys:
+        for window in keys(limits):
             self._change(window, used, -held)
 
     def room(self, limits: Sequence[Limit]) -> int | None:
-        """What the tightest limit still has, never below 0; None without limits."""
-        if not limits:
-            return None
-        return min(max(0, limit.allowed - self._taken(key(limit.window))) for limit in limits)
+        """What the tightest limit still has, never below 0; None where none counts messages."""
+        rooms = [max(0, self.left(limit)) for limit in limits if limit.unit == "messages"]
+        return min(rooms) if rooms else None
+
+    def left(self, limit: Limit) -> int:
+        """What ``limit`` has neither used nor held; below 0 where its window is in debt."""
+        return limit.allowed - sum(self.state(key(limit.window)))
 
     def state(self, window: WindowKey) -> tuple[int, int]:
         """Used and held."""
@@ -59,31 +72,6 @@ class Counters:
         more_used, more_held = self.changes.get(window, (0, 0))
         return used + more_used, held + more_held
 
-    def _taken(self, window: WindowKey) -> int:
-        return sum(self.state(window))
-
     def _change(self, window: WindowKey, used: int, held: int) -> None:
         before_used, before_held = self.changes.get(window, (0, 0))
         self.changes[window] = (before_used + used, before_held + held)
-
-
-def limit_reached(limit: Limit, state: tuple[int, int], messages: int, now: float) -> LimitReached:
-    """The refusal by ``limit`` (PRODUCT §1): which, how full, and when it helps to come back."""
-    used, held = state
-    under_way = f", {held} held by requests under way" if held else ""
-    headers = {"x-should-retry": "false"}
-    reset = "It does not reset."
-    if limit.resets_at is not None:
-        headers["retry-after"] = str(max(1, math.ceil(limit.resets_at - now)))
-        reset = f"It resets at {datetime.fromtimestamp(limit.resets_at, UTC):%Y-%m-%d %H:%M:%S} UTC."
-    return LimitReached(
-        f"This request may need {messages} message{'' if messages == 1 else 's'}, more than is left of the "
-        f"limit of {limit.allowed} on {limit.window.meter} for this {_whose(limit.window)} "
-        f"({used} used{under_way}). {reset}",
-        code=limit.code,
-        headers=headers,
-    )
-
-
-def _whose(window: Window) -> str:
-    return window.subject.partition(":")[0]

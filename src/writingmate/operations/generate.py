@@ -8,35 +8,36 @@ when the client leaves, so that the settlement never is (ARCHITECTURE §1.4).
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from time import time
 
 from writingmate.catalog.resolve import Catalog
-from writingmate.dialects import demand
 from writingmate.dialects.exchange import GRAMMARS, Exchange, Leg
 from writingmate.errors import ApiError, ClientLeft, UpstreamError
 from writingmate.metering import tokens
-from writingmate.metering.estimate import bound
-from writingmate.metering.ledger import Hold, Ledger
+from writingmate.metering.hold import Hold
+from writingmate.metering.ledger import Ledger
 from writingmate.metering.limits import limits
+from writingmate.operations.admission import Order, admitted
 from writingmate.operations.client import Client, Request
 from writingmate.operations.failures import as_answer
 from writingmate.telemetry import log, metrics
-from writingmate.types import DialectName, Endpoint, Estimate, Limit, Model, Principal, Receipt, Route, Usage
+from writingmate.types import DialectName, Plan, Principal, Rate, Receipt, Route, Usage
 from writingmate.upstream.base import Call, Timeouts, Upstream
 from writingmate.wire import document, sse
-
-ENDPOINTS: dict[DialectName, Endpoint] = {"chat": "chat.completions", "completions": "completions"}
 
 
 @dataclass(frozen=True, slots=True)
 class Generate:
     """The operation behind ``/chat/completions`` and ``/completions``.
 
-    ``upstreams`` maps a provider's name to where its calls go; others go to ``network``.
+    ``plan_of`` says what a caller's workspace may use; ``upstreams`` maps a provider's name to where
+    its calls go, others go to ``network``.
     """
 
+    plan_of: Callable[[Principal], Plan]
     catalog: Catalog
     ledger: Ledger
     network: Upstream
@@ -47,12 +48,17 @@ class Generate:
         """Answer one request. Raises ApiError and StalePrincipal before anything was sent."""
         asked = document.parse(request.body)
         GRAMMARS[dialect].check(asked)
+        plan = self.plan_of(principal)
         model = self.catalog.resolve(principal, document.value(asked["model"]))
         route = model.routes[0]
-        exchange = _exchange(dialect, asked, model, route, request)
-        estimate = _estimate(dialect, asked, model, route, len(request.body), limits(principal, time()))
-        _note(request, principal, model, route)
-        async with self.ledger.hold(request.id, principal, estimate) as hold:
+        against = limits(principal, plan, model.tier, time())
+        order = Order(dialect, asked, len(request.body), model, route, against)
+        exchange = _exchange(order, request)
+        _note(request, principal, order)
+        hold = await admitted(self.ledger, request.id, principal, order)
+        async with hold:
+            if hold.clamped:
+                exchange = _exchange(order, request, hold.completion_tokens // order.choices)
             answer = _Answer(self, exchange, hold, client, principal, route)
             metrics.held(hold.messages)
             try:
@@ -194,6 +200,10 @@ class _Answer:
             "x-writingmate-workspace": self._principal.workspace_id,
             "x-writingmate-route": f"{self._route.provider.name}/{self._route.model}",
         }
+        if self._hold.rate is not None:
+            headers |= _rate_headers(self._hold.rate)
+        if self._exchange.max_tokens is not None:
+            headers["x-writingmate-max-tokens-clamped"] = str(self._exchange.max_tokens)
         if receipt is not None:
             headers["x-writingmate-counted-messages"] = str(receipt.messages)
             if receipt.remaining is not None:
@@ -206,38 +216,25 @@ class _Answer:
         log.failure("upstream_failed", error, request_id=self._hold.request_id, provider=provider)
 
 
-def _exchange(
-    dialect: DialectName, asked: document.Document, model: Model, route: Route, request: Request
-) -> Exchange:
+def _rate_headers(rate: Rate) -> dict[str, str]:
+    """OpenAI's three, of which the last is a duration as Go writes it (WIRE §1.3)."""
+    return {
+        "x-ratelimit-limit-requests": str(rate.allowed),
+        "x-ratelimit-remaining-requests": str(rate.remaining),
+        "x-ratelimit-reset-requests": f"{int(rate.seconds // 60)}m{int(rate.seconds % 60)}s",
+    }
+
+
+def _exchange(order: Order, request: Request, max_tokens: int | None = None) -> Exchange:
     return Exchange.begin(
-        dialect,
-        asked,
-        route.provider.paths,
-        model=route.model,
-        stream_usage=route.provider.stream_usage,
-        slug=model.slug,
+        order.dialect,
+        order.asked,
+        order.route.provider.paths,
+        model=order.route.model,
+        stream_usage=order.route.provider.stream_usage,
+        slug=order.model.slug,
         request_id=request.id,
-    )
-
-
-def _estimate(
-    dialect: DialectName,
-    asked: document.Document,
-    model: Model,
-    route: Route,
-    size: int,
-    against: tuple[Limit, ...],
-) -> Estimate:
-    most = demand.tokens(asked)
-    bounds = bound(size, model.max_output_tokens if most is None else most, demand.choices(asked))
-    return Estimate(
-        model=model.slug,
-        provider=route.provider.name,
-        upstream_model=route.model,
-        endpoint=ENDPOINTS[dialect],
-        prompt_tokens=bounds.prompt_tokens,
-        completion_tokens=bounds.completion_tokens,
-        limits=against,
+        max_tokens=max_tokens,
     )
 
 
@@ -248,11 +245,11 @@ def _count(receipt: Receipt) -> bytes:
     return sse.comment(text.encode())
 
 
-def _note(request: Request, principal: Principal, model: Model, route: Route) -> None:
+def _note(request: Request, principal: Principal, order: Order) -> None:
     request.facts.update(
         workspace=principal.workspace_id,
         user=principal.user_id,
         key=principal.key_id,
-        model=model.slug,
-        provider=route.provider.name,
+        model=order.model.slug,
+        provider=order.route.provider.name,
     )
