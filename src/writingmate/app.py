@@ -29,6 +29,7 @@ from writingmate.metering.ledger import Ledger
 from writingmate.operations.client import Client, Request
 from writingmate.operations.generate import Generate
 from writingmate.operations.models import get_model, list_models
+from writingmate.operations.orders import Orders
 from writingmate.providers.configured import configured, known_names, notes
 from writingmate.settings import Settings, read_settings
 from writingmate.storage.engine import Database
@@ -118,7 +119,9 @@ class Gateway:
         runner.start()
         parts.push_async_callback(runner.close)
         timeouts = Timeouts(settings.timeouts.connect, settings.timeouts.first, settings.timeouts.idle)
-        generate = Generate(_unlimited, catalog, ledger, network, {rows.PROVIDER.name: local}, timeouts)
+        generate = Generate(
+            Orders(catalog, _unlimited), ledger, network, {rows.PROVIDER.name: local}, timeouts
+        )
         self._serve(database, directory, catalog, generate)
         for note in notes(settings):
             log.event("notice", detail=note)

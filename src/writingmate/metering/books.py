@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import Final, TypeAlias
 
 from writingmate.errors import AlreadySettled, KeyClaimed, StalePrincipal
@@ -18,12 +19,12 @@ from writingmate.metering.commands import (
     utc_day,
     windows_left,
 )
-from writingmate.metering.counting import MESSAGE_TOKENS, counted_messages
+from writingmate.metering.counting import counted_messages
+from writingmate.metering.decision import decide
 from writingmate.metering.rates import SECONDS, Rates, rate_keys
-from writingmate.metering.refusals import limit_reached, rate_limited
 from writingmate.metering.rows import Count, CountKey, Rows
 from writingmate.metering.sweep import interrupted
-from writingmate.metering.windows import Counters, WindowKey, key, keys
+from writingmate.metering.windows import Counters, WindowKey, keys
 from writingmate.types import Admission, Limit, Receipt, Usage
 
 # A hold answers what it got, a settlement its receipt, a sweep how many it settled; an exception is an
@@ -109,21 +110,25 @@ class Batch:
 
     def _open_within(self, command: Opening, request: RequestKey) -> Admission | Exception:
         row, limits = command.row, command.limits
-        granted = self._counters.admit(limits, row.messages, command.least or row.messages)
-        if isinstance(granted, Limit):
-            state = self._counters.state(key(granted.window))
-            return limit_reached(granted, state, command.least or row.messages, self._now)
-        refusing = self._rates.refusal(limits)
-        if refusing is not None:
-            return rate_limited(refusing, self._rates.seconds(refusing))
+        admission = decide(
+            limits,
+            self._counters,
+            self._rates,
+            prompt_tokens=row.prompt_tokens,
+            completion_tokens=row.completion_tokens,
+            least=command.least,
+            now=self._now,
+        )
+        if not isinstance(admission, Admission):
+            return admission
         if command.claim is not None and not self._take(command.claim):
             return KeyClaimed(command.claim.idempotency_key)
-        if granted != row.messages:
-            row = partial_row(row, granted)
-        self._counters.hold(limits, granted)
+        if admission.messages != row.messages:
+            row = row._replace(messages=admission.messages, completion_tokens=admission.completion_tokens)
+        self._counters.hold(limits, row.messages)
         self._rates.add(row)
         self._fresh[request] = row
-        return Admission(granted, row.completion_tokens, self._rates.rate(limits))
+        return replace(admission, rate=self._rates.rate(limits))
 
     def _take(self, claim: Claim) -> bool:
         if claim.key in self._claims or not self._rows.take_claim(claim):
@@ -192,12 +197,6 @@ class Batch:
         self._counts[count] = Count(
             before[0] + messages, before[1] + usage.prompt_tokens, before[2] + usage.completion_tokens
         )
-
-
-def partial_row(row: HoldRow, granted: int) -> HoldRow:
-    """The hold of fewer messages: the prompt in full, and the answer that fits beside it."""
-    room = granted * MESSAGE_TOKENS - row.prompt_tokens
-    return row._replace(messages=granted, completion_tokens=min(row.completion_tokens, room))
 
 
 def _charge(command: Closing, held: int) -> tuple[Usage, int, frozenset[str]]:

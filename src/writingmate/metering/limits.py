@@ -33,6 +33,13 @@ def limits(
     return tuple(found)
 
 
+def every_limit(principal: Principal, plan: Plan, now: float) -> tuple[Limit, ...]:
+    """The limits of all the tiers that the plan knows, each once: for showing where they stand."""
+    tiers = dict.fromkeys((*plan.tiers, *plan.daily_messages))
+    found = (limit for tier in tiers for limit in limits(principal, plan, tier, now))
+    return tuple({limit.window: limit for limit in found}.values())
+
+
 def month_after(now: float) -> int:
     """When the calendar month of ``now`` ends, UTC."""
     moment = datetime.fromtimestamp(now, UTC)

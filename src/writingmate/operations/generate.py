@@ -8,37 +8,32 @@ when the client leaves, so that the settlement never is (ARCHITECTURE §1.4).
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from time import time
 
-from writingmate.catalog.resolve import Catalog
-from writingmate.dialects.exchange import GRAMMARS, Exchange, Leg
+from writingmate.dialects.exchange import Exchange, Leg
 from writingmate.errors import ApiError, ClientLeft, UpstreamError
 from writingmate.metering import tokens
 from writingmate.metering.hold import Hold
 from writingmate.metering.ledger import Ledger
-from writingmate.metering.limits import limits
-from writingmate.operations.admission import Order, admitted
+from writingmate.operations.admission import admitted
 from writingmate.operations.client import Client, Request
 from writingmate.operations.failures import as_answer
+from writingmate.operations.orders import Order, Orders
 from writingmate.telemetry import log, metrics
-from writingmate.types import DialectName, Plan, Principal, Rate, Receipt, Route, Usage
+from writingmate.types import DialectName, Principal, Rate, Receipt, Route, Usage
 from writingmate.upstream.base import Call, Timeouts, Upstream
-from writingmate.wire import document, sse
+from writingmate.wire import sse
 
 
 @dataclass(frozen=True, slots=True)
 class Generate:
     """The operation behind ``/chat/completions`` and ``/completions``.
 
-    ``plan_of`` says what a caller's workspace may use; ``upstreams`` maps a provider's name to where
-    its calls go, others go to ``network``.
+    ``upstreams`` maps a provider's name to where its calls go; others go to ``network``.
     """
 
-    plan_of: Callable[[Principal], Plan]
-    catalog: Catalog
+    orders: Orders
     ledger: Ledger
     network: Upstream
     upstreams: dict[str, Upstream]
@@ -46,20 +41,14 @@ class Generate:
 
     async def run(self, dialect: DialectName, principal: Principal, request: Request, client: Client) -> None:
         """Answer one request. Raises ApiError and StalePrincipal before anything was sent."""
-        asked = document.parse(request.body)
-        GRAMMARS[dialect].check(asked)
-        plan = self.plan_of(principal)
-        model = self.catalog.resolve(principal, document.value(asked["model"]))
-        route = model.routes[0]
-        against = limits(principal, plan, model.tier, time())
-        order = Order(dialect, asked, len(request.body), model, route, against)
-        exchange = _exchange(order, request)
+        order = self.orders.take(dialect, principal, request.body)
+        exchange = order.exchange(request.id)
         _note(request, principal, order)
         hold = await admitted(self.ledger, request.id, principal, order)
         async with hold:
             if hold.clamped:
-                exchange = _exchange(order, request, hold.completion_tokens // order.choices)
-            answer = _Answer(self, exchange, hold, client, principal, route)
+                exchange = order.exchange(request.id, hold.completion_tokens // order.choices)
+            answer = _Answer(self, exchange, hold, client, principal, order.route)
             metrics.held(hold.messages)
             try:
                 await client.while_connected(answer.give())
@@ -223,19 +212,6 @@ def _rate_headers(rate: Rate) -> dict[str, str]:
         "x-ratelimit-remaining-requests": str(rate.remaining),
         "x-ratelimit-reset-requests": f"{int(rate.seconds // 60)}m{int(rate.seconds % 60)}s",
     }
-
-
-def _exchange(order: Order, request: Request, max_tokens: int | None = None) -> Exchange:
-    return Exchange.begin(
-        order.dialect,
-        order.asked,
-        order.route.provider.paths,
-        model=order.route.model,
-        stream_usage=order.route.provider.stream_usage,
-        slug=order.model.slug,
-        request_id=request.id,
-        max_tokens=max_tokens,
-    )
 
 
 def _count(receipt: Receipt) -> bytes:
