@@ -35,9 +35,11 @@ from writingmate.settings import Settings, read_settings
 from writingmate.storage.engine import Database
 from writingmate.storage.schema import require
 from writingmate.telemetry import log, metrics
-from writingmate.types import Plan, Principal, Provider
+from writingmate.types import Principal, Provider
 from writingmate.upstream.base import Call, Timeouts
 from writingmate.upstream.client import HttpClient
+from writingmate.workspaces.plans import REFRESH_SECONDS as PLANS_SECONDS
+from writingmate.workspaces.plans import Plans
 
 LAST_USED_SECONDS = 30.0
 COLLECTIONS = (
@@ -95,6 +97,7 @@ class Gateway:
         database = Database.open(settings.database_url)
         parts.callback(database.close)
         require(database)
+        plans = Plans(settings.plans)
         network = HttpClient()
         parts.push_async_callback(network.close)
         embedded = rows.models(settings)
@@ -103,7 +106,7 @@ class Gateway:
         if embedded:
             local.prepare()
         providers = configured(settings)
-        catalog = Catalog(settings, providers, known=known_names(settings), local=embedded)
+        catalog = Catalog(settings, providers, known=known_names(settings), local=embedded, plans=plans.all)
         directory = Directory(database)
         ledger = Ledger(database, lease_seconds=settings.lease_seconds)
         await ledger.start()
@@ -113,22 +116,21 @@ class Gateway:
             [
                 Job("signing keys", REFRESH_SECONDS, directory.refresh),
                 Job("last used", LAST_USED_SECONDS, directory.flush_last_used),
+                Job("plans", PLANS_SECONDS, plans.refresh),
             ],
             [_discovery(settings, catalog, providers, network).run],
         )
         runner.start()
         parts.push_async_callback(runner.close)
         timeouts = Timeouts(settings.timeouts.connect, settings.timeouts.first, settings.timeouts.idle)
-        generate = Generate(
-            Orders(catalog, _unlimited), ledger, network, {rows.PROVIDER.name: local}, timeouts
-        )
-        self._serve(database, directory, catalog, generate)
+        generate = Generate(Orders(catalog, plans.of), ledger, network, {rows.PROVIDER.name: local}, timeouts)
+        self._serve(database, directory, _operations(catalog, plans, generate))
         for note in notes(settings):
             log.event("notice", detail=note)
 
-    def _serve(self, database: Database, directory: Directory, catalog: Catalog, generate: Generate) -> None:
+    def _serve(self, database: Database, directory: Directory, operations: Operations) -> None:
         description = Description(self.settings.public_url)
-        endpoints = Endpoints(directory, _operations(catalog, generate))
+        endpoints = Endpoints(directory, operations)
         probes = Probes([schema_check(database)])
         clock = Clock()
         clock.start()
@@ -156,16 +158,12 @@ def create(settings: Settings | None = None) -> Gateway:
     return Gateway(settings or read_settings(os.environ))
 
 
-def _unlimited(principal: Principal) -> Plan:
-    return Plan(principal.plan, principal.plan)
-
-
-def _operations(catalog: Catalog, generate: Generate) -> Operations:
+def _operations(catalog: Catalog, plans: Plans, generate: Generate) -> Operations:
     async def models(principal: Principal, _: Request, client: Client) -> None:
-        await client.reply(200, {}, list_models(catalog, principal))
+        await client.reply(200, {}, list_models(catalog, principal, plans.of(principal)))
 
     async def model(slug: str, principal: Principal, _: Request, client: Client) -> None:
-        await client.reply(200, {}, get_model(catalog, principal, slug))
+        await client.reply(200, {}, get_model(catalog, principal, plans.of(principal), slug))
 
     return Operations(generate.run, models, model)
 

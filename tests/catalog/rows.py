@@ -6,9 +6,10 @@ from typing import Any
 
 from writingmate.catalog.resolve import Catalog
 from writingmate.settings import ModelSection, ProviderSection, Settings
-from writingmate.types import Principal, Provider
+from writingmate.types import Plan, Principal, Provider
 
 CHAT = {"chat": "/chat/completions"}
+ALL = Plan("self-hosted", "Everything")
 KNOWN = frozenset({"openai", "openrouter", "groq", "together", "fireworks", "ollama", "lab"})
 
 

@@ -2,10 +2,10 @@ from __future__ import annotations
 
 import pytest
 
-from tests.catalog.rows import catalog, principal, provider, settings
+from tests.catalog.rows import ALL, catalog, principal, provider, settings
 from writingmate.errors import ConfigurationError, NotFound, PermissionDenied
 from writingmate.settings import ModelSection, ProviderSection, RouteSection
-from writingmate.types import Model, ModelSlug, Pricing, Route
+from writingmate.types import Model, ModelSlug, Plan, Pricing, Route
 
 LOCAL = Model(
     slug=ModelSlug("local/tiny"),
@@ -43,7 +43,7 @@ def test_embedded_models_come_as_they_are() -> None:
 
 
 def test_a_model_is_resolved_by_its_slug() -> None:
-    model = catalog(provider("openrouter")).resolve(principal(), "google/gemini-2.5-flash")
+    model = catalog(provider("openrouter")).resolve(principal(), ALL, "google/gemini-2.5-flash")
     assert model.routes[0].model == "google/gemini-2.5-flash"
 
 
@@ -52,7 +52,7 @@ def test_a_model_is_resolved_by_its_slug() -> None:
 )
 def test_an_unknown_or_unserved_model_is_not_found(slug: str) -> None:
     with pytest.raises(NotFound) as caught:
-        catalog(provider("openai")).resolve(principal(), slug)
+        catalog(provider("openai")).resolve(principal(), ALL, slug)
     error = caught.value
     assert (error.status, error.type, error.code, error.param) == (
         404,
@@ -65,26 +65,56 @@ def test_an_unknown_or_unserved_model_is_not_found(slug: str) -> None:
 
 def test_a_megabyte_of_a_name_is_not_repeated() -> None:
     with pytest.raises(NotFound) as caught:
-        catalog().resolve(principal(), "x" * 1_000_000)
+        catalog().resolve(principal(), ALL, "x" * 1_000_000)
     assert len(caught.value.message) < 300
 
 
 def test_a_keys_own_list_is_kept_to() -> None:
     served = catalog(provider("openai"))
     limited = principal("openai/gpt-5")
-    assert served.resolve(limited, "openai/gpt-5").slug == "openai/gpt-5"
+    assert served.resolve(limited, ALL, "openai/gpt-5").slug == "openai/gpt-5"
     with pytest.raises(PermissionDenied) as caught:
-        served.resolve(limited, "openai/gpt-5-mini")
+        served.resolve(limited, ALL, "openai/gpt-5-mini")
     assert (caught.value.status, caught.value.code, caught.value.param) == (403, "model_not_in_plan", "model")
     with pytest.raises(NotFound):
-        served.resolve(limited, "nope")
+        served.resolve(limited, ALL, "nope")
+
+
+def test_a_plans_tiers_are_kept_to_and_an_upgrade_is_named() -> None:
+    free = Plan("free", "Free", tiers=("basic",))
+    better = [Plan(name, name, tiers=("basic", "pro")) for name in ("premium", "team", "other")]
+    served = catalog(provider("openai"), local=[LOCAL], plans=lambda: (free, *better))
+    assert served.resolve(principal(), free, "local/tiny") == LOCAL
+    assert served.admitted(principal(), free) == [LOCAL]
+    with pytest.raises(PermissionDenied) as caught:
+        served.resolve(principal(), free, "openai/gpt-5-mini")
+    error = caught.value
+    assert (error.status, error.type, error.code, error.param) == (
+        403,
+        "permission_error",
+        "model_not_in_plan",
+        "model",
+    )
+    assert error.message == (
+        "The plan `free` does not include the model `openai/gpt-5-mini`. Use one that GET /models lists, "
+        "or upgrade to the plan `premium` or `team`."
+    )
+    with pytest.raises(NotFound):
+        served.resolve(principal(), free, "nope")
+
+
+def test_where_no_plan_includes_a_model_none_is_named() -> None:
+    free = Plan("free", "Free", tiers=("basic",))
+    with pytest.raises(PermissionDenied) as caught:
+        catalog(provider("openai")).resolve(principal(), free, "openai/gpt-5-mini")
+    assert caught.value.message.endswith("Use one that GET /models lists.")
 
 
 def test_models_named_in_the_settings_are_served_under_the_providers_name() -> None:
     given = settings(lab=ProviderSection(base_url="http://lab/v1", models=("a", "org/b")))
     served = catalog(provider("lab"), given=given)
     assert [model.slug for model in served.models()] == ["lab/a", "lab/org/b"]
-    assert served.resolve(principal(), "lab/org/b").routes[0].model == "org/b"
+    assert served.resolve(principal(), ALL, "lab/org/b").routes[0].model == "org/b"
     assert catalog(given=given).models() == [], "the provider is not configured"
 
 

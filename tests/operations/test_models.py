@@ -5,10 +5,11 @@ import json
 import pytest
 from openai.types import Model as SdkModel
 
-from tests.catalog.rows import catalog, principal, provider, settings
+from tests.catalog.rows import ALL, catalog, principal, provider, settings
 from writingmate.errors import NotFound, PermissionDenied
 from writingmate.operations.models import get_model, list_models
 from writingmate.settings import ProviderSection
+from writingmate.types import Plan
 
 SERVED = catalog(provider("openai"), provider("openrouter"))
 FLASH = {
@@ -27,11 +28,11 @@ FLASH = {
 
 
 def test_one_model_has_openais_fields_and_ours() -> None:
-    assert json.loads(get_model(SERVED, principal(), "google/gemini-2.5-flash")) == FLASH
+    assert json.loads(get_model(SERVED, principal(), ALL, "google/gemini-2.5-flash")) == FLASH
 
 
 def test_the_list_has_all_that_are_served() -> None:
-    body = json.loads(list_models(SERVED, principal()))
+    body = json.loads(list_models(SERVED, principal(), ALL))
     assert body.keys() == {"object", "data"}
     assert body["object"] == "list"
     assert [entry["id"] for entry in body["data"]] == [model.slug for model in SERVED.models()]
@@ -39,26 +40,38 @@ def test_the_list_has_all_that_are_served() -> None:
 
 
 def test_openais_own_type_accepts_every_entry() -> None:
-    for entry in json.loads(list_models(SERVED, principal()))["data"]:
+    for entry in json.loads(list_models(SERVED, principal(), ALL))["data"]:
         assert SdkModel.model_validate(entry, strict=True).id == entry["id"]
 
 
 def test_without_a_price_it_says_null() -> None:
     served = catalog(provider("lab"), given=settings(lab=ProviderSection(models=("a",))))
-    assert json.loads(get_model(served, principal(), "lab/a"))["pricing"] is None
+    assert json.loads(get_model(served, principal(), ALL, "lab/a"))["pricing"] is None
 
 
 def test_a_keys_own_list_limits_both() -> None:
     limited = principal("openai/gpt-5", "not/served")
-    assert [entry["id"] for entry in json.loads(list_models(SERVED, limited))["data"]] == ["openai/gpt-5"]
+    assert [entry["id"] for entry in json.loads(list_models(SERVED, limited, ALL))["data"]] == [
+        "openai/gpt-5"
+    ]
     with pytest.raises(PermissionDenied) as caught:
-        get_model(SERVED, limited, "openai/gpt-5-mini")
+        get_model(SERVED, limited, ALL, "openai/gpt-5-mini")
+    assert caught.value.code == "model_not_in_plan"
+
+
+def test_a_plan_limits_both() -> None:
+    pro = Plan("premium", "Premium", tiers=("basic", "pro"))
+    listed = [entry["tier"] for entry in json.loads(list_models(SERVED, principal(), pro))["data"]]
+    assert set(listed) == {"pro"}
+    assert len(listed) < len(SERVED.models())
+    with pytest.raises(PermissionDenied) as caught:
+        get_model(SERVED, principal(), pro, "anthropic/claude-opus-4.5")
     assert caught.value.code == "model_not_in_plan"
 
 
 def test_an_unknown_model_is_not_found_in_openais_words() -> None:
     with pytest.raises(NotFound) as caught:
-        get_model(SERVED, principal("openai/gpt-5"), "x")
+        get_model(SERVED, principal("openai/gpt-5"), ALL, "x")
     assert json.loads(caught.value.envelope()) == {
         "error": {
             "message": "The model 'x' does not exist",
@@ -70,4 +83,4 @@ def test_an_unknown_model_is_not_found_in_openais_words() -> None:
 
 
 def test_with_nothing_configured_the_list_is_empty() -> None:
-    assert list_models(catalog(), principal()) == b'{"object":"list","data":[]}'
+    assert list_models(catalog(), principal(), ALL) == b'{"object":"list","data":[]}'

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, TypeAlias
 
 from writingmate.api.auth import Directory, identify
 from writingmate.api.connection import Connection
 from writingmate.api.responder import AsgiClient
-from writingmate.errors import StalePrincipal, Unavailable
+from writingmate.errors import BodyTooLarge, PermissionDenied, StalePrincipal, Unavailable
 from writingmate.operations.client import Client, Request
 from writingmate.types import DialectName, Principal
 
 ATTEMPTS: Final = 3
 """How often a request is tried with fresh facts about its caller before it is given up."""
+
+_BY_PLAN: Final = (PermissionDenied, BodyTooLarge)
+"""What an operation may refuse by the caller's plan alone."""
 
 Operation: TypeAlias = Callable[[Principal, Request, Client], Awaitable[None]]
 
@@ -62,19 +65,21 @@ class Endpoints:
     async def _generate(self, dialect: DialectName, connection: Connection, client: AsgiClient) -> None:
         principal = await identify(connection, self.directory)
         request = _request(connection, client, await connection.json())
-        for _ in range(ATTEMPTS - 1):
+        for attempt in range(ATTEMPTS):
+            if attempt:
+                principal = await identify(connection, self.directory)
             try:
                 await self.operations.generate(dialect, principal, request, client)
             except StalePrincipal:
                 self.directory.forget(principal)
+            except _BY_PLAN:
+                # No hold has compared the facts with the present: the plan may have been changed.
+                current = await identify(connection, self.directory, fresh=True)
+                if replace(current, revision=principal.revision) == principal:
+                    raise
             else:
                 return
-            principal = await identify(connection, self.directory)
-        try:
-            await self.operations.generate(dialect, principal, request, client)
-        except StalePrincipal as error:
-            self.directory.forget(principal)
-            raise Unavailable("Keys or workspaces of this server keep changing. Try again.") from error
+        raise Unavailable("Keys or workspaces of this server keep changing. Try again.")
 
 
 def _request(connection: Connection, client: AsgiClient, body: bytes) -> Request:

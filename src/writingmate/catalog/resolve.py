@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 
 from writingmate.catalog import models as rows
+from writingmate.catalog.entitlement import allows, outside
 from writingmate.errors import NotFound, PermissionDenied
 from writingmate.settings import ModelSection, Settings
-from writingmate.types import Model, Principal, Provider
+from writingmate.types import Model, Plan, Principal, Provider
 
 LONGEST_QUOTED = 200
 
@@ -27,6 +28,7 @@ class Catalog:
         providers: those that are configured.
         known: names a route may use, whether configured or not; those of ``providers`` always count.
         local: ready rows of the embedded models.
+        plans: every plan there is now, to name those that include a refused model.
 
     Raises:
         ConfigurationError: a ``[models]`` section is wrong.
@@ -39,11 +41,13 @@ class Catalog:
         *,
         known: Collection[str] = (),
         local: Iterable[Model] = (),
+        plans: Callable[[], Iterable[Plan]] = tuple,
     ) -> None:
         self._settings = settings
         self._providers = {provider.name: provider for provider in providers}
         self._known = {*known, *self._providers}
         self._local = tuple(local)
+        self._plans = plans
         self._shipped = rows.shipped()
         self._found: dict[str, Mapping[str, ModelSection]] = {}
         self._snapshot = self._taken()
@@ -56,12 +60,21 @@ class Catalog:
         """The model of that slug, if a configured provider serves it."""
         return self._snapshot.by_slug.get(slug)
 
-    def resolve(self, principal: Principal, slug: str) -> Model:
-        """The model that this caller may use.
+    def admitted(self, principal: Principal, plan: Plan) -> list[Model]:
+        """The models that this caller may use under ``plan``, by slug."""
+        allowed = principal.allowed_models
+        return [
+            model
+            for model in self._snapshot.models
+            if allows(plan, model) and (allowed is None or model.slug in allowed)
+        ]
+
+    def resolve(self, principal: Principal, plan: Plan, slug: str) -> Model:
+        """The model that this caller may use under ``plan``, the plan of the workspace they act in.
 
         Raises:
             NotFound: no such model, or nothing configured serves it (WIRE §2.3).
-            PermissionDenied: the key's own list leaves it out (PRODUCT §1, §2).
+            PermissionDenied: the plan, or the key's own list, leaves it out (PRODUCT §1, §2).
         """
         model = self._snapshot.by_slug.get(slug)
         if model is None:
@@ -69,6 +82,8 @@ class Catalog:
                 f"The model `{quoted(slug)}` does not exist or you do not have access to it.",
                 code="model_not_found",
             )
+        if not allows(plan, model):
+            raise outside(plan, model, self._plans())
         allowed = principal.allowed_models
         if allowed is not None and slug not in allowed:
             raise PermissionDenied(

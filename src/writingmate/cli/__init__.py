@@ -18,6 +18,7 @@ from writingmate.cli import (
     keys,
     models,
     openapi,
+    plans,
     serve,
     usage,
     users,
@@ -47,6 +48,7 @@ for _name, _module in (
     ("keys", keys),
     ("users", users),
     ("workspaces", workspaces),
+    ("plans", plans),
     ("models", models),
     ("db", database),
 ):

@@ -20,9 +20,11 @@ if TYPE_CHECKING:
     from writingmate.storage.engine import Database
     from writingmate.types import Provider
     from writingmate.upstream.client import HttpClient
+    from writingmate.workspaces.plans import Plans
 
 LITTLE_ROOM = 1 << 30
 _SECONDS = 15.0
+_SHOWN = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +48,7 @@ def add_to(app: typer.Typer) -> None:
 def doctor(*, data_dir: DataDir = None, json: Json = False) -> None:
     """Check what a server needs, and say what to do.
 
-    That is the settings, the data folder, the database, each configured provider (it is asked for
+    That is the settings, the data folder, the plans, the database, each configured provider (it is asked for
     its models) and the embedded models. What is broken makes the exit status 1.
     """
     findings = []
@@ -69,6 +71,7 @@ def _examined(data_dir: DataDir) -> Iterator[Finding]:
     source = f"file {settings.settings_file}" if settings.settings_file else "no settings file"
     yield Finding("settings", "ok", f"{source}; callers use {settings.public_url}")
     yield _folder(settings)
+    yield _plans(settings)
     yield from _database(settings)
     yield from _providers(settings)
     yield _local(settings)
@@ -89,6 +92,27 @@ def _folder(settings: Settings) -> Finding:
     return Finding("data folder", "ok", detail)
 
 
+def _plans(settings: Settings) -> Finding:
+    plans = _configured_plans(settings)
+    if isinstance(plans, ConfigurationError):
+        advice = (
+            "Correct the file; `writingmate plans check` shows whether it is right. Until then servers that "
+            "run keep the plans they have, and none starts."
+        )
+        return Finding("plans", "broken", str(plans), advice)
+    source = f"file {settings.plans}" if settings.plans else "no plans file"
+    return Finding("plans", "ok", f"{source}; {', '.join(plan.name for plan in plans.all())}")
+
+
+def _configured_plans(settings: Settings) -> Plans | ConfigurationError:
+    from writingmate.workspaces.plans import Plans
+
+    try:
+        return Plans(settings.plans)
+    except ConfigurationError as error:
+        return error
+
+
 def _database(settings: Settings) -> Iterator[Finding]:
     from writingmate.storage import schema
 
@@ -97,6 +121,9 @@ def _database(settings: Settings) -> Iterator[Finding]:
             schema.require(database)
             yield Finding("database", "ok", f"{database.dialect}, schema revision {schema.HEAD}")
             yield _people(database)
+            plans = _configured_plans(settings)
+            if not isinstance(plans, ConfigurationError):
+                yield _workspaces(database, plans)
     except ConfigurationError as error:
         yield Finding("database", "broken", str(error))
 
@@ -111,6 +138,24 @@ def _people(database: Database) -> Finding:
     if not signing or not people:
         return Finding("identity", "broken", detail, "Run `writingmate init`.")
     return Finding("identity", "ok", detail)
+
+
+def _workspaces(database: Database, plans: Plans) -> Finding:
+    from writingmate.workspaces import store
+
+    with database.reading() as connection:
+        found = store.list_all(connection)
+    without = [workspace for workspace in found if plans.get(workspace.plan) is None]
+    if not without:
+        return Finding("workspaces", "ok", f"{len(found)}, each on a plan that is configured")
+    shown = ", ".join(f"{workspace.workspace_id} ({workspace.plan})" for workspace in without[:_SHOWN])
+    more = f" and {len(without) - _SHOWN} more" if len(without) > _SHOWN else ""
+    return Finding(
+        "workspaces",
+        "broken",
+        f"on a plan that is not configured, so that nothing is answered: {shown}{more}",
+        "Put them on another with `writingmate workspaces set-plan ID PLAN`, or configure the plan.",
+    )
 
 
 def _providers(settings: Settings) -> Iterator[Finding]:

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from writingmate.identity.records import User
     from writingmate.settings import Settings
     from writingmate.storage.engine import Database
+    from writingmate.types import Plan
+    from writingmate.workspaces.plans import Plans
 
 FIRST_USER = "owner@localhost"
 FIRST_PLAN = "self-hosted"
@@ -40,6 +42,18 @@ def read(data_dir: Path | None, **overrides: object) -> Settings:
     folder = chosen(data_dir)
     given = {"data_dir": None if folder is None else str(folder), **overrides}
     return read_settings(os.environ, overrides=given)
+
+
+def plans(data_dir: Path | None) -> Plans:
+    """The plans there are. Raises ConfigurationError for a wrong file, with each mistake."""
+    from writingmate.workspaces.plans import Plans
+
+    return Plans(read(data_dir).plans)
+
+
+def plan(data_dir: Path | None, name: str) -> Plan:
+    """The plan of that name. Raises InvalidRequest that names the nearest there is."""
+    return plans(data_dir).require(name)
 
 
 @contextmanager
@@ -68,11 +82,14 @@ def reached(settings: Settings) -> Iterator[Database]:
 def prepare(settings: Settings) -> Prepared:
     """Set up what is not there yet: folder, schema, signing key, first user, workspace and key.
 
-    Any number of processes may do it at once; one of them makes the key.
+    Any number of processes may do it at once; one of them makes the key. Raises ConfigurationError
+    where that cannot be, or the plans file is wrong.
     """
     from writingmate.storage import schema
     from writingmate.storage.engine import Database
+    from writingmate.workspaces.plans import Plans
 
+    configured = Plans(settings.plans)
     prepare_folder(settings.data_dir)
     database = Database.open(settings.database_url)
     try:
@@ -83,6 +100,11 @@ def prepare(settings: Settings) -> Prepared:
         with database.reading() as connection:
             if _is_set_up(connection):
                 return Prepared(None, None)
+        if configured.get(FIRST_PLAN) is None:
+            raise ConfigurationError(
+                f"{settings.plans}: the first workspace gets the plan {FIRST_PLAN!r}: name it in `only`, at "
+                "least until `writingmate workspaces set-plan` has put the workspace on another."
+            )
         with database.transaction() as connection:
             return _first_rows(connection)
     finally:

@@ -27,6 +27,7 @@ def create(
     """Add a user, with a home workspace of their own."""
     from writingmate.identity import store
 
+    setup.plan(data_dir, plan)
     with setup.opened(data_dir) as database, database.transaction() as connection:
         user = store.create_user(connection, email, plan=plan, now=time.time())
     if json:

@@ -22,7 +22,7 @@ WorkspaceId = Annotated[str, typer.Argument(metavar="ID", help="As `workspaces l
 def create(
     name: Annotated[str, typer.Argument(help="What people call it.")],
     user: WhichUser = None,
-    plan: Annotated[str, typer.Option(help="Its plan.")] = "free",
+    plan: Annotated[str, typer.Option(help="Its plan, as `plans list` shows it.")] = "free",
     *,
     data_dir: DataDir = None,
     json: Json = False,
@@ -30,6 +30,7 @@ def create(
     """Make a workspace that the user named, or else the first user, owns."""
     from writingmate.workspaces import store
 
+    setup.plan(data_dir, plan)
     with setup.opened(data_dir) as database, database.transaction() as connection:
         owner = setup.whom(connection, user)
         made = store.create(connection, name, owner_id=owner.user_id, plan=plan, now=time.time())
@@ -84,7 +85,7 @@ def rename(
 @app.command("set-plan")
 def set_plan(
     workspace: WorkspaceId,
-    plan: Annotated[str, typer.Argument(help="The plan's name.")],
+    plan: Annotated[str, typer.Argument(help="As `plans list` shows it.")],
     *,
     data_dir: DataDir = None,
     json: Json = False,
@@ -92,6 +93,7 @@ def set_plan(
     """Put a workspace on a plan, from its next request on."""
     from writingmate.workspaces import store
 
+    setup.plan(data_dir, plan)
     with setup.opened(data_dir) as database, database.transaction() as connection:
         store.set_plan(connection, workspace, plan)
         changed = store.get(connection, workspace)

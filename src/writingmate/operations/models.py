@@ -8,26 +8,25 @@ import msgspec
 
 from writingmate.catalog.resolve import Catalog, quoted
 from writingmate.errors import NotFound
-from writingmate.types import Model, Principal
+from writingmate.types import Model, Plan, Principal
 
 
-def list_models(catalog: Catalog, principal: Principal) -> bytes:
-    """The list of the models that this caller may use."""
-    allowed = principal.allowed_models
-    models = [model for model in catalog.models() if allowed is None or model.slug in allowed]
+def list_models(catalog: Catalog, principal: Principal, plan: Plan) -> bytes:
+    """The list of the models that this caller may use under their workspace's plan."""
+    models = catalog.admitted(principal, plan)
     return msgspec.json.encode({"object": "list", "data": [_shown(model) for model in models]})
 
 
-def get_model(catalog: Catalog, principal: Principal, slug: str) -> bytes:
+def get_model(catalog: Catalog, principal: Principal, plan: Plan, slug: str) -> bytes:
     """One model, by its decoded slug.
 
     Raises:
         NotFound: in the words OpenAI uses here (WIRE §2.3), which differ from those of a POST.
-        PermissionDenied: the key's own list leaves it out.
+        PermissionDenied: the plan or the key's own list leaves it out.
     """
     if catalog.get(slug) is None:
         raise NotFound(f"The model '{quoted(slug)}' does not exist", param="model", code="model_not_found")
-    return msgspec.json.encode(_shown(catalog.resolve(principal, slug)))
+    return msgspec.json.encode(_shown(catalog.resolve(principal, plan, slug)))
 
 
 def _shown(model: Model) -> dict[str, Any]:

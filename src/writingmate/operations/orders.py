@@ -12,6 +12,7 @@ from writingmate.dialects.exchange import GRAMMARS, Exchange
 from writingmate.metering import tokens
 from writingmate.metering.estimate import bound
 from writingmate.metering.limits import limits
+from writingmate.operations.body_limit import check_body
 from writingmate.types import DialectName, Endpoint, Estimate, Limit, Model, Plan, Principal, Route
 from writingmate.wire import document
 from writingmate.wire.document import Document
@@ -89,10 +90,11 @@ class Orders:
     plan_of: Callable[[Principal], Plan]
 
     def take(self, dialect: DialectName, principal: Principal, body: bytes) -> Order:
-        """Read a request's body. Raises ApiError, in the order of WIRE §2.3: shape, model, plan."""
+        """Read a request's body. Raises ApiError, in the order of WIRE §2.3: size, shape, model, plan."""
+        plan = self.plan_of(principal)
+        check_body(plan, len(body))
         asked = document.parse(body)
         GRAMMARS[dialect].check(asked)
-        plan = self.plan_of(principal)
-        model = self.catalog.resolve(principal, document.value(asked["model"]))
+        model = self.catalog.resolve(principal, plan, document.value(asked["model"]))
         against = limits(principal, plan, model.tier, time())
         return Order(dialect, asked, len(body), model, model.routes[0], against)

@@ -14,16 +14,20 @@ from writingmate.settings.fields import (
     Settings,
     TimeoutSection,
 )
+from writingmate.settings.lines import Lines, Place
 from writingmate.settings.sources import read_settings
-from writingmate.settings.values import checked_url, section
+from writingmate.settings.values import checked_url, nearest, section
 
 __all__ = [
+    "Lines",
     "ModelSection",
+    "Place",
     "ProviderSection",
     "RouteSection",
     "Settings",
     "TimeoutSection",
     "checked_url",
+    "nearest",
     "read_settings",
     "section",
 ]

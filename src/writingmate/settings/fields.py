@@ -121,6 +121,10 @@ class Settings:
         Path | None,
         Meta(description="A model file of your own, used where its digest is an embedded model's."),
     ] = None
+    plans: Annotated[
+        Path | None,
+        Meta(description="A TOML file of plans, laid over those that ship; read again when it changes."),
+    ] = None
     max_body_bytes: Annotated[
         int, Meta(ge=1024, le=1 << 32, description="Bytes of the largest request body.")
     ] = 32 << 20
@@ -149,6 +153,8 @@ class Settings:
     def __post_init__(self) -> None:
         data_dir = self.data_dir.expanduser().absolute()
         object.__setattr__(self, "data_dir", data_dir)
+        if self.plans is not None:
+            object.__setattr__(self, "plans", self.plans.expanduser().absolute())
         if not self.database_url:
             object.__setattr__(self, "database_url", f"sqlite:///{data_dir / 'writingmate.db'}")
         if not self.public_url:

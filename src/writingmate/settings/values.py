@@ -70,9 +70,18 @@ def refuse_unknown_keys(keys: Iterable[str], known: Iterable[str], where: str) -
     known = list(known)
     for key in keys:
         if key not in known:
-            near = difflib.get_close_matches(key, known, n=1, cutoff=0.5)
-            advice = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(known)}."
-            raise ConfigurationError(f"{where}: unknown key {key!r}; {advice}")
+            raise ConfigurationError(f"{where}: unknown key {key!r}; {nearest(key, known)}")
+
+
+def nearest(word: str, known: Iterable[str]) -> str:
+    """What to write instead of an unknown ``word``: the nearest that is known, else all of them.
+
+    >>> nearest("prot", ["port", "host"]), nearest("x", ["port", "host"])
+    ("did you mean 'port'?", 'known are port, host.')
+    """
+    known = list(known)
+    near = difflib.get_close_matches(word, known, n=1, cutoff=0.5)
+    return f"did you mean {near[0]!r}?" if near else f"known are {', '.join(known)}."
 
 
 def checked_url(text: str, where: str) -> str:

@@ -56,6 +56,8 @@ EVENTS: Mapping[str, Event] = MappingProxyType(
         "lease_lost": _event("error", "node seconds"),
         "writer_failed": _event("error", "commands ms"),
         "database_unavailable": _event("error", "ms"),
+        "plans_changed": _event("info", "plans"),
+        "plans_broken": _event("error"),
         "models_discovered": _event("info", "provider models"),
         "discovery_failed": _event("warning", "provider"),
         "local_pulling": _event("info", "model bytes total percent"),

@@ -6,7 +6,6 @@ the same transaction, so that no request goes on with what was true before.
 
 from __future__ import annotations
 
-import re
 import secrets
 from dataclasses import dataclass
 
@@ -15,10 +14,10 @@ from sqlalchemy import Connection, Select, and_, func, select, update
 from writingmate.errors import InvalidRequest, NotFound
 from writingmate.storage import revisions
 from writingmate.storage.tables import memberships, users, workspaces
+from writingmate.workspaces.plan_keys import NAME as PLAN_NAME
 
 REVISION = "identity"
 LONGEST_NAME = 200
-_PLAN = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +148,7 @@ def _name(name: str) -> str:
 
 
 def _plan(plan: str) -> str:
-    if not _PLAN.fullmatch(plan):
+    if not PLAN_NAME.fullmatch(plan):
         raise InvalidRequest(
             f"{plan!r} is not a plan's name: lower-case letters, digits, `.`, `_` and `-`.", param="plan"
         )
