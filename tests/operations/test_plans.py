@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -14,7 +15,8 @@ from sqlalchemy import select
 from tests.fakes.openai_upstream import FakeOpenAI
 from tests.live import Live, serving, settings_for
 from tests.operations.test_generate import HELLO, error_of
-from writingmate.errors import BodyTooLarge
+from writingmate import app
+from writingmate.errors import BodyTooLarge, ConfigurationError
 from writingmate.operations.body_limit import check_body
 from writingmate.settings import ModelSection, ProviderSection
 from writingmate.storage import tables
@@ -152,6 +154,29 @@ async def test_a_plan_that_is_not_configured_allows_nothing(
         assert "`gone`" in error_of(answer)["message"]
     assert not fake.calls
     assert held_or_charged(gateway) == 0
+
+
+async def test_a_changed_file_counts_in_a_running_server(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(app, "PLANS_SECONDS", 0.02)
+    plans = tmp_path / "plans.toml"
+    await asyncio.to_thread(plans.write_text, "[plans.other]\ntiers = ['pro']\n")
+    with serving(settings_for(tmp_path, plans=plans)) as live:
+        put_on(live, "lab")
+        headers = {"authorization": f"Bearer {live.key}"}
+        async with httpx2.AsyncClient(base_url=live.api, headers=headers, timeout=20) as client:
+            assert (await client.get(LIST)).status_code == 403
+            await asyncio.to_thread(plans.write_text, "[plans.lab]\ntiers = ['basic']\n")
+            async with asyncio.timeout(20):
+                while (await client.get(LIST)).status_code != 200:
+                    pass
+
+
+async def test_a_server_does_not_start_with_a_wrong_file(tmp_path: Path, sqlite_file_url: str) -> None:
+    settings = settings_for(tmp_path, database_url=sqlite_file_url, plans=tmp_path / "none.toml")
+    with pytest.raises(ConfigurationError, match=r"none\.toml: cannot be read"):
+        await app.Gateway(settings).start()
 
 
 def test_the_limit_itself_is_allowed() -> None:

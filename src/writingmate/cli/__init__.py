@@ -1,6 +1,6 @@
 """The ``writingmate`` command (PRODUCT §7). Each command imports only what it runs.
 
-Exit status: 0 done, 1 the answer is no (``audit``, ``doctor``), 2 it could not be done.
+Exit status: 0 done, 1 the answer is no (``audit``, ``doctor``, ``plans check``), 2 it could not be done.
 """
 
 from __future__ import annotations
