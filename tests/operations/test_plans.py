@@ -27,6 +27,13 @@ PLANS = """
 [plans.small]
 tiers = ["basic"]
 max_body_bytes = 1024
+[plans.slow]
+tiers = ["basic"]
+daily_messages = { basic = 2 }
+requests_per_minute = 3
+[plans.once]
+tiers = ["basic"]
+requests_per_minute = 1
 [plans.named]
 models = ["fake/dear"]
 """
@@ -138,6 +145,22 @@ async def test_a_body_larger_than_the_plan_takes_is_refused_before_anything_is_h
     assert (len(fake.calls), held_or_charged(gateway)) == (calls, rows)
     put_on(gateway, "self-hosted")
     assert (await api.post("/chat/completions", json=over)).status_code == 200
+
+
+async def test_a_plans_limits_are_the_ones_that_count(api: httpx2.AsyncClient, gateway: Live) -> None:
+    put_on(gateway, "slow")
+    small = asking("fake/m", max_tokens=5)
+    answers = [await api.post("/chat/completions", json=small) for _ in range(3)]
+    assert [answer.status_code for answer in answers] == [200, 200, 429]
+    assert answers[0].headers["x-writingmate-remaining-messages"] == "1"
+    assert answers[1].headers["x-ratelimit-limit-requests"] == "3"
+    assert answers[1].headers["x-ratelimit-remaining-requests"] == "1"
+    assert error_of(answers[2])["code"] == "daily_limit_reached"
+    put_on(gateway, "once")
+    answer = await api.post("/chat/completions", json=small)
+    assert answer.status_code == 429
+    assert error_of(answer)["code"] == "rate_limit_exceeded"
+    assert answer.headers["x-ratelimit-limit-requests"] == "1"
 
 
 async def test_a_plan_that_is_not_configured_allows_nothing(
