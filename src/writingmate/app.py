@@ -30,7 +30,7 @@ from writingmate.operations.client import Client, Request
 from writingmate.operations.generate import Generate
 from writingmate.operations.models import get_model, list_models
 from writingmate.operations.orders import Orders
-from writingmate.providers.configured import configured, known_names, notes
+from writingmate.providers.configured import asked, configured, for_own_keys, known_names, notes
 from writingmate.settings import Settings, read_settings
 from writingmate.storage.engine import Database
 from writingmate.storage.schema import require
@@ -103,7 +103,8 @@ class Gateway:
         if embedded:
             local.prepare()
         providers = configured(settings)
-        catalog = Catalog(settings, providers, known=known_names(settings), local=embedded)
+        own = for_own_keys(settings)
+        catalog = Catalog(settings, providers, known=known_names(settings), local=embedded, own=own)
         directory = Directory(database)
         ledger = Ledger(database, lease_seconds=settings.lease_seconds)
         await ledger.start()
@@ -114,7 +115,7 @@ class Gateway:
                 Job("signing keys", REFRESH_SECONDS, directory.refresh),
                 Job("last used", LAST_USED_SECONDS, directory.flush_last_used),
             ],
-            [_discovery(settings, catalog, providers, network).run],
+            [_discovery(settings, catalog, asked(providers, own), network).run],
         )
         runner.start()
         parts.push_async_callback(runner.close)

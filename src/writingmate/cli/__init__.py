@@ -18,13 +18,15 @@ from writingmate.cli import (
     keys,
     models,
     openapi,
+    own_keys,
     serve,
     usage,
     users,
+    vault,
     workspaces,
 )
 from writingmate.cli.options import DataDir, Version, remember
-from writingmate.errors import ApiError, ConfigurationError
+from writingmate.errors import ApiError, ConfigurationError, Sealed
 
 app = typer.Typer(
     name="writingmate",
@@ -48,6 +50,8 @@ for _name, _module in (
     ("users", users),
     ("workspaces", workspaces),
     ("models", models),
+    ("openrouter-key", own_keys),
+    ("vault", vault),
     ("db", database),
 ):
     app.add_typer(_module.app, name=_name)
@@ -58,7 +62,7 @@ def main() -> None:
     os.umask(0o077)  # what commands write, signing keys among it, is for its owner only
     try:
         app()
-    except (ApiError, ConfigurationError) as error:
+    except (ApiError, ConfigurationError, Sealed) as error:
         sys.stdout.flush()
         print(f"writingmate: {error}", file=sys.stderr)
         raise SystemExit(2) from None

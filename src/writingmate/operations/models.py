@@ -14,7 +14,9 @@ from writingmate.types import Model, Principal
 def list_models(catalog: Catalog, principal: Principal) -> bytes:
     """The list of the models that this caller may use."""
     allowed = principal.allowed_models
-    models = [model for model in catalog.models() if allowed is None or model.slug in allowed]
+    models = [
+        model for model in catalog.models(own=principal.byok) if allowed is None or model.slug in allowed
+    ]
     return msgspec.json.encode({"object": "list", "data": [_shown(model) for model in models]})
 
 
@@ -25,7 +27,7 @@ def get_model(catalog: Catalog, principal: Principal, slug: str) -> bytes:
         NotFound: in the words OpenAI uses here (WIRE §2.3), which differ from those of a POST.
         PermissionDenied: the key's own list leaves it out.
     """
-    if catalog.get(slug) is None:
+    if catalog.get(slug, own=principal.byok) is None:
         raise NotFound(f"The model '{quoted(slug)}' does not exist", param="model", code="model_not_found")
     return msgspec.json.encode(_shown(catalog.resolve(principal, slug)))
 

@@ -121,6 +121,10 @@ class Settings:
         Path | None,
         Meta(description="A model file of your own, used where its digest is an embedded model's."),
     ] = None
+    vault_keys: Annotated[
+        Path | None,
+        Meta(description="The file of master keys, the same on every node; by default in `data_dir`."),
+    ] = None
     max_body_bytes: Annotated[
         int, Meta(ge=1024, le=1 << 32, description="Bytes of the largest request body.")
     ] = 32 << 20
