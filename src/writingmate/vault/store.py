@@ -151,7 +151,7 @@ def answer_sealers(connection: Connection) -> Counter[str]:
 def _sealers(connection: Connection, column: ColumnElement[bytes | None]) -> Counter[str]:
     named = func.substr(column, KEY_ID.start + 1, KEY_ID.stop - KEY_ID.start, type_=LargeBinary)
     query = select(named, func.count()).where(column.is_not(None)).group_by(named)
-    return Counter({sealer.hex(): count for sealer, count in connection.execute(query).tuples()})
+    return Counter({sealer.hex(): count for sealer, count in connection.execute(query)})
 
 
 def _refuse_strange(connection: Connection, box: Box) -> None:
