@@ -30,7 +30,7 @@ from writingmate.operations.client import Client, Request
 from writingmate.operations.generate import Generate
 from writingmate.operations.models import get_model, list_models
 from writingmate.operations.orders import Orders
-from writingmate.providers.configured import configured, known_names, notes
+from writingmate.providers.configured import asked, configured, for_own_keys, known_names, notes
 from writingmate.settings import Settings, read_settings
 from writingmate.storage.engine import Database
 from writingmate.storage.schema import require
@@ -106,7 +106,10 @@ class Gateway:
         if embedded:
             local.prepare()
         providers = configured(settings)
-        catalog = Catalog(settings, providers, known=known_names(settings), local=embedded, plans=plans.all)
+        own = for_own_keys(settings)
+        catalog = Catalog(
+            settings, providers, known=known_names(settings), local=embedded, plans=plans.all, own=own
+        )
         directory = Directory(database)
         ledger = Ledger(database, lease_seconds=settings.lease_seconds)
         await ledger.start()
@@ -118,7 +121,7 @@ class Gateway:
                 Job("last used", LAST_USED_SECONDS, directory.flush_last_used),
                 Job("plans", PLANS_SECONDS, plans.refresh),
             ],
-            [_discovery(settings, catalog, providers, network).run],
+            [_discovery(settings, catalog, asked(providers, own), network).run],
         )
         runner.start()
         parts.push_async_callback(runner.close)

@@ -5,6 +5,7 @@
     WritingmateError
     ├── ConfigurationError           a setting, file or environment variable is wrong (start-up, CLI)
     ├── StalePrincipal               identity changed since the principal was read: read it again
+    ├── Sealed                       a sealed value does not open: its key is missing, or it was changed
     ├── AlreadySettled               another node settled this hold (its lease had run out)
     ├── KeyClaimed                   another request has this idempotency key: see what became of it
     ├── ClientLeft                   the caller hung up; nobody is left to answer
@@ -45,6 +46,13 @@ class ConfigurationError(WritingmateError):
 
 class StalePrincipal(WritingmateError):
     """The principal was read before the last identity change; read it again and retry."""
+
+
+class Sealed(WritingmateError):
+    """A sealed value cannot be opened, or master keys not be read; the message says what to do about it.
+
+    It names files and ids of master keys, nothing that was sealed.
+    """
 
 
 class AlreadySettled(WritingmateError):

@@ -44,7 +44,7 @@ class Principal:
 
     ``revision`` is the identity revision these facts were read at; a hold made with an older one
     is refused, which is how a revoked key stops at once in every process. ``daily_cap`` is the
-    key's own limit in messages a day.
+    key's own limit in messages a day. ``byok`` says that the user has an OpenRouter key of their own.
     """
 
     user_id: str
@@ -54,6 +54,7 @@ class Principal:
     revision: int
     allowed_models: frozenset[str] | None = None
     daily_cap: int | None = None
+    byok: bool = False
 
 
 @dataclass(frozen=True, slots=True)

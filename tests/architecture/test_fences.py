@@ -17,6 +17,7 @@ FENCES: dict[str, frozenset[str]] = {
     "jinja2": frozenset({"console"}),
     "swagger_ui_bundle": frozenset({"api"}),
     "httptools": frozenset({"upstream", "api"}),
+    "cryptography": frozenset({"vault"}),
     "typer": frozenset({"cli"}),
     "prometheus_client": frozenset({"telemetry"}),
     "toktok": frozenset({"metering"}),

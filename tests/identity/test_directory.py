@@ -6,6 +6,7 @@ import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,6 +19,9 @@ from writingmate.identity.keys import MintedKey
 from writingmate.identity.records import KeyOptions, User
 from writingmate.storage.engine import Database
 from writingmate.storage.tables import memberships, users, workspaces
+from writingmate.vault import store as vault
+from writingmate.vault.box import Box
+from writingmate.vault.keys import Keyring
 
 NOW = 1_800_000_000.0
 
@@ -441,3 +445,27 @@ async def test_a_planted_key_leaves_no_trace(house: House, caplog: pytest.LogCap
         assert secret not in place
         assert signature not in place
     assert house.key.prefix in said[-1]
+
+
+async def test_a_key_of_the_users_own_is_known_with_the_next_request(house: House, tmp_path: Path) -> None:
+    box = Box(Keyring(tmp_path / "vault.keys"))
+    directory = house.directory()
+    assert not (await directory.principal(house.key.key)).byok
+    house.change(lambda c: vault.put(c, box, house.ada.user_id, "sk-or-v1-0123456789abcdef", now=NOW))
+    await directory.refresh()
+    with statements() as seen:
+        assert (await directory.principal(house.key.key)).byok
+        asked = await directory.principal(house.key.key, house.ada.home_workspace_id)
+    assert asked.byok
+    assert len(seen) == 2, "it costs no query of its own"
+    house.change(lambda c: vault.remove(c, house.ada.user_id))
+    await directory.refresh()
+    assert not (await directory.principal(house.key.key)).byok
+
+
+async def test_another_users_key_or_another_providers_is_not_theirs(house: House, tmp_path: Path) -> None:
+    box = Box(Keyring(tmp_path / "vault.keys"))
+    secret = "sk-or-v1-0123456789abcdef"
+    house.change(lambda c: vault.put(c, box, house.bob.user_id, secret, now=NOW))
+    house.change(lambda c: vault.put(c, box, house.ada.user_id, secret, now=NOW, provider="openai"))
+    assert not (await house.directory().principal(house.key.key)).byok

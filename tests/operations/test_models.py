@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 from openai.types import Model as SdkModel
@@ -84,3 +85,14 @@ def test_an_unknown_model_is_not_found_in_openais_words() -> None:
 
 def test_with_nothing_configured_the_list_is_empty() -> None:
     assert list_models(catalog(), principal(), ALL) == b'{"object":"list","data":[]}'
+
+
+def test_a_caller_with_an_own_key_sees_what_only_openrouter_serves() -> None:
+    served = catalog(provider("openai"), own=provider("openrouter", key=None))
+    byok = replace(principal(), byok=True)
+    slug = "google/gemini-2.5-flash"
+    assert json.loads(get_model(served, byok, ALL, slug)) == FLASH
+    assert FLASH in json.loads(list_models(served, byok, ALL))["data"]
+    assert FLASH not in json.loads(list_models(served, principal(), ALL))["data"]
+    with pytest.raises(NotFound):
+        get_model(served, principal(), ALL, slug)

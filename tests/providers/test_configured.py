@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from writingmate.errors import ConfigurationError
-from writingmate.providers import ROWS, configured, known_names, notes
+from writingmate.providers import ROWS, configured, for_own_keys, known_names, notes
+from writingmate.providers.configured import asked
 from writingmate.settings import ProviderSection, Settings
 from writingmate.types import Provider
 
@@ -228,6 +229,40 @@ def test_the_settings_file_is_named() -> None:
 
 def test_no_key_is_shown() -> None:
     assert "k-1" not in repr(configured(given(OPENAI_API_KEY="k-1")))
+
+
+def test_callers_own_keys_go_to_openrouter_whether_it_is_configured_or_not() -> None:
+    provider = for_own_keys(given())
+    assert (provider.name, provider.base_url, provider.api_key) == ("openrouter", HOSTED["openrouter"], None)
+    assert provider.headers["x-title"] == "writingmate"
+    assert provider.paths == {"chat": "/chat/completions"}
+    assert for_own_keys(given(OPENROUTER_API_KEY="k-1")).api_key is None
+    moved = given({"openrouter": section(base_url="http://file/v1")}, OPENROUTER_BASE_URL="http://here/v1/")
+    assert for_own_keys(moved).base_url == "http://here/v1"
+    assert (
+        for_own_keys(given({"openrouter": section(base_url="http://file/v1")})).base_url == "http://file/v1"
+    )
+
+
+def test_no_header_that_stands_for_the_operators_key_goes_with_a_callers() -> None:
+    headers = {
+        "Authorization": "Bearer k-1",
+        "X-Api-Key": "k-1",
+        "Cookie": "k-1",
+        "HTTP-Referer": "https://me",
+    }
+    provider = for_own_keys(given({"openrouter": section(headers=headers)}))
+    assert "k-1" not in str(provider.headers)
+    assert provider.headers["http-referer"] == "https://me"
+
+
+def test_openrouters_public_list_is_asked_for_without_a_key_and_once() -> None:
+    given_discover = given({"openrouter": section(discover=True)})
+    own = for_own_keys(given_discover)
+    assert asked(configured(given_discover), own) == (own,)
+    assert own.discovers
+    with_key = given({"openrouter": section(discover=True)}, OPENROUTER_API_KEY="k-1")
+    assert asked(configured(with_key), for_own_keys(with_key)) == configured(with_key)
 
 
 def test_the_document_lists_every_row() -> None:

@@ -14,6 +14,7 @@ from writingmate.types import Model, ModelSlug, Pricing, Provider, Route, Tier
 
 UNKNOWN_CONTEXT = 131_072
 LONGEST_SLUG = 200
+LOCAL = "local/"
 
 _FILE = Path(__file__).with_name("catalog.toml")
 _PRO_INPUT, _PRO_OUTPUT = Decimal(10), Decimal(15)
@@ -66,6 +67,17 @@ def made(rows: Rows, providers: Iterable[Provider]) -> list[Model]:
     by_name = {provider.name: provider for provider in providers}
     models = (_model(slug, row, by_name) for slug, row in sorted(rows.items()))
     return [model for model in models if model.routes]
+
+
+def owned(rows: Rows, provider: Provider) -> dict[str, Model]:
+    """What callers reach with a key of their own at ``provider``, by slug; never an embedded model.
+
+    What has no price counts as the dearest here too, although the provider's row has no key.
+    """
+    found = {str(model.slug): model for model in made(rows, [provider])}
+    reached = {slug: model for slug, model in found.items() if not slug.startswith(LOCAL)}
+    unpriced = [slug for slug in reached if rows[slug].pricing is None and rows[slug].tier is None]
+    return reached | {slug: replace(reached[slug], tier="ultimate") for slug in unpriced}
 
 
 def tier(pricing: Pricing | None, routes: Sequence[Route]) -> Tier:

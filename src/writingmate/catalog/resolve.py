@@ -9,15 +9,19 @@ from writingmate.catalog import models as rows
 from writingmate.catalog.entitlement import allows, outside
 from writingmate.errors import NotFound, PermissionDenied
 from writingmate.settings import ModelSection, Settings
-from writingmate.types import Model, Plan, Principal, Provider
+from writingmate.types import Model, Plan, Principal, Provider, Route
 
 LONGEST_QUOTED = 200
 
 
 @dataclass(frozen=True, slots=True)
 class _Snapshot:
-    models: tuple[Model, ...]
+    """``own`` are the models that a caller's own key reaches, with the routes of such a caller."""
+
     by_slug: Mapping[str, Model]
+    own: Mapping[str, Model]
+    models: tuple[Model, ...]
+    models_with_own: tuple[Model, ...]
 
 
 class Catalog:
@@ -29,6 +33,7 @@ class Catalog:
         known: names a route may use, whether configured or not; those of ``providers`` always count.
         local: ready rows of the embedded models.
         plans: every plan there is now, to name those that include a refused model.
+        own: OpenRouter without a key, for callers who have one of their own; None where nobody has.
 
     Raises:
         ConfigurationError: a ``[models]`` section is wrong.
@@ -42,30 +47,38 @@ class Catalog:
         known: Collection[str] = (),
         local: Iterable[Model] = (),
         plans: Callable[[], Iterable[Plan]] = tuple,
+        own: Provider | None = None,
     ) -> None:
         self._settings = settings
         self._providers = {provider.name: provider for provider in providers}
         self._known = {*known, *self._providers}
         self._local = tuple(local)
         self._plans = plans
+        self._own = own
         self._shipped = rows.shipped()
         self._found: dict[str, Mapping[str, ModelSection]] = {}
         self._snapshot = self._taken()
 
-    def models(self) -> list[Model]:
-        """All models, by slug."""
-        return list(self._snapshot.models)
+    def models(self, *, own: bool = False) -> list[Model]:
+        """All models, by slug; with ``own`` those too that only a caller's own key reaches."""
+        return list(self._snapshot.models_with_own if own else self._snapshot.models)
 
-    def get(self, slug: str) -> Model | None:
-        """The model of that slug, if a configured provider serves it."""
-        return self._snapshot.by_slug.get(slug)
+    def get(self, slug: str, *, own: bool = False) -> Model | None:
+        """The model of that slug, if a configured provider serves it, or, with ``own``, the caller's key."""
+        model = self._snapshot.by_slug.get(slug)
+        return self._snapshot.own.get(slug) if model is None and own else model
+
+    def own_route(self, slug: str) -> Route | None:
+        """The way to a model for a caller's own key, which is still to be put in; None if there is none."""
+        model = self._snapshot.own.get(slug)
+        return model.routes[0] if model else None
 
     def admitted(self, principal: Principal, plan: Plan) -> list[Model]:
         """The models that this caller may use under ``plan``, by slug."""
         allowed = principal.allowed_models
         return [
             model
-            for model in self._snapshot.models
+            for model in self.models(own=principal.byok and plan.byok)
             if allows(plan, model) and (allowed is None or model.slug in allowed)
         ]
 
@@ -76,7 +89,7 @@ class Catalog:
             NotFound: no such model, or nothing configured serves it (WIRE §2.3).
             PermissionDenied: the plan, or the key's own list, leaves it out (PRODUCT §1, §2).
         """
-        model = self._snapshot.by_slug.get(slug)
+        model = self.get(slug, own=principal.byok and plan.byok)
         if model is None:
             raise NotFound(
                 f"The model `{quoted(slug)}` does not exist or you do not have access to it.",
@@ -110,18 +123,26 @@ class Catalog:
         self._snapshot = self._taken()
         return True
 
+    def _declaring(self) -> Iterable[Provider]:
+        """Whose own models are declared: the configured providers', and those that own keys reach."""
+        further = () if self._own is None or self._own.name in self._providers else (self._own,)
+        return (*self._providers.values(), *further)
+
     def _taken(self) -> _Snapshot:
         current = self._shipped
-        for provider in self._providers.values():
+        for provider in self._declaring():
             section = self._settings.providers.get(provider.name)
             named = {name: ModelSection() for name in section.models} if section else {}
             current = rows.declared(current, provider, {**named, **self.found(provider.name)})
         current = rows.changed(current, self._settings, self._known)
-        by_slug = {
-            model.slug: model for model in (*rows.made(current, self._providers.values()), *self._local)
-        }
-        ordered = tuple(by_slug[slug] for slug in sorted(by_slug))
-        return _Snapshot(ordered, {str(slug): model for slug, model in by_slug.items()})
+        by_slug = {str(model.slug): model for model in rows.made(current, self._providers.values())}
+        by_slug |= {str(model.slug): model for model in self._local}
+        own = rows.owned(current, self._own) if self._own else {}
+        return _Snapshot(by_slug, own, _ordered(by_slug), _ordered({**own, **by_slug}))
+
+
+def _ordered(models: Mapping[str, Model]) -> tuple[Model, ...]:
+    return tuple(models[slug] for slug in sorted(models))
 
 
 def quoted(slug: str) -> str:

@@ -18,14 +18,16 @@ from writingmate.cli import (
     keys,
     models,
     openapi,
+    own_keys,
     plans,
     serve,
     usage,
     users,
+    vault,
     workspaces,
 )
 from writingmate.cli.options import DataDir, Version, remember
-from writingmate.errors import ApiError, ConfigurationError
+from writingmate.errors import ApiError, ConfigurationError, Sealed
 
 app = typer.Typer(
     name="writingmate",
@@ -50,6 +52,8 @@ for _name, _module in (
     ("workspaces", workspaces),
     ("plans", plans),
     ("models", models),
+    ("openrouter-key", own_keys),
+    ("vault", vault),
     ("db", database),
 ):
     app.add_typer(_module.app, name=_name)
@@ -60,7 +64,7 @@ def main() -> None:
     os.umask(0o077)  # what commands write, signing keys among it, is for its owner only
     try:
         app()
-    except (ApiError, ConfigurationError) as error:
+    except (ApiError, ConfigurationError, Sealed) as error:
         sys.stdout.flush()
         print(f"writingmate: {error}", file=sys.stderr)
         raise SystemExit(2) from None

@@ -13,7 +13,7 @@ import typer
 
 from writingmate.cli import models, output, setup
 from writingmate.cli.options import DataDir, Json
-from writingmate.errors import ConfigurationError, UpstreamError, UpstreamRefused
+from writingmate.errors import ConfigurationError, Sealed, UpstreamError, UpstreamRefused
 
 if TYPE_CHECKING:
     from writingmate.settings import Settings
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 LITTLE_ROOM = 1 << 30
 _SECONDS = 15.0
 _SHOWN = 10
+_NAMED = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +49,8 @@ def add_to(app: typer.Typer) -> None:
 def doctor(*, data_dir: DataDir = None, json: Json = False) -> None:
     """Check what a server needs, and say what to do.
 
-    That is the settings, the data folder, the plans, the database, each configured provider (it is asked for
-    its models) and the embedded models. What is broken makes the exit status 1.
+    That is the settings, the data folder, the plans, the database, the workspaces, the vault, each configured
+    provider (it is asked for its models) and the embedded models. What is broken makes the exit status 1.
     """
     findings = []
     for finding in _examined(data_dir):
@@ -124,6 +125,7 @@ def _database(settings: Settings) -> Iterator[Finding]:
             plans = _configured_plans(settings)
             if not isinstance(plans, ConfigurationError):
                 yield _workspaces(database, plans)
+            yield _vault(settings, database)
     except ConfigurationError as error:
         yield Finding("database", "broken", str(error))
 
@@ -156,6 +158,34 @@ def _workspaces(database: Database, plans: Plans) -> Finding:
         f"on a plan that is not configured, so that nothing is answered: {shown}{more}",
         "Put them on another with `writingmate workspaces set-plan ID PLAN`, or configure the plan.",
     )
+
+
+def _vault(settings: Settings, database: Database) -> Finding:
+    """Whether the master keys open what is stored."""
+    from writingmate.vault import store
+    from writingmate.vault.box import Box
+    from writingmate.vault.keys import Keyring, keyring_file
+
+    box = Box(Keyring(keyring_file(settings)))
+    try:
+        keys = box.keyring.known()
+    except Sealed as error:
+        return Finding("vault", "broken", str(error), "Restore the file from a backup, or make it readable.")
+    with database.reading() as connection:
+        stored, shut = store.list_credentials(connection), store.shut(connection, box)
+    detail = f"{box.keyring.file}, {len(keys)} master keys; {len(stored)} own provider keys of users"
+    if shut:
+        users = ", ".join(credential.user_id for credential in shut[:_NAMED])
+        return Finding(
+            "vault",
+            "broken",
+            f"{detail}, of which {len(shut)} do not open ({users})",
+            "Restore the file of master keys that belongs to this database, or copy it from another node. "
+            "If it is lost, `writingmate vault rotate --discard` removes what does not open.",
+        )
+    if keys and box.keyring.file.stat().st_mode & 0o077:
+        return Finding("vault", "note", detail, "Others can read the file: chmod 600 it.")
+    return Finding("vault", "ok", detail)
 
 
 def _providers(settings: Settings) -> Iterator[Finding]:

@@ -80,7 +80,7 @@ def reached(settings: Settings) -> Iterator[Database]:
 
 
 def prepare(settings: Settings) -> Prepared:
-    """Set up what is not there yet: folder, schema, signing key, first user, workspace and key.
+    """Set up what is not there yet: folder, schema, master key, signing key, first user, workspace and key.
 
     Any number of processes may do it at once; one of them makes the key. Raises ConfigurationError
     where that cannot be, or the plans file is wrong.
@@ -98,6 +98,7 @@ def prepare(settings: Settings) -> Prepared:
 
             migrate.upgrade(database)
         with database.reading() as connection:
+            _prepare_vault(settings, connection)
             if _is_set_up(connection):
                 return Prepared(None, None)
         if configured.get(FIRST_PLAN) is None:
@@ -139,6 +140,16 @@ def whom(connection: Connection, given: str | None) -> User:
     if not users:
         raise ConfigurationError("There is no user yet; run `writingmate init` first.")
     return users[0]
+
+
+def _prepare_vault(settings: Settings, connection: Connection) -> None:
+    """Make the first master key; not where the keys of what is stored are elsewhere or lost."""
+    from writingmate.vault import store
+    from writingmate.vault.keys import Keyring, keyring_file
+
+    file = keyring_file(settings)
+    if not file.exists() and not store.sealers(connection):
+        Keyring(file).ensure()
 
 
 def _is_set_up(connection: Connection) -> bool:

@@ -188,5 +188,6 @@ def _standing(facts: Facts, asked: str | None, prefix: str) -> _Standing:
         revision=facts.revision,
         daily_cap=key.daily_cap,
         allowed_models=None if key.allowed_models is None else frozenset(key.allowed_models),
+        byok=facts.byok,
     )
     return _Standing(principal, key.expires_at)

@@ -61,7 +61,8 @@ class Facts:
     """All that decides what a key may do now, read by one query.
 
     ``workspace_id`` is the one asked for, else the pinned, else the user's current one; ``plan`` is
-    None where it does not exist or the user is no active member of it.
+    None where it does not exist or the user is no active member of it. ``byok``: the user has an
+    OpenRouter key of their own.
     """
 
     key: DeveloperKey
@@ -69,6 +70,7 @@ class Facts:
     workspace_id: str
     plan: str | None
     revision: int
+    byok: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,19 @@ from collections.abc import Mapping
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, RowMapping, Select, and_, bindparam, case, func, or_, select, update
+from sqlalchemy import (
+    Connection,
+    RowMapping,
+    Select,
+    and_,
+    bindparam,
+    case,
+    exists,
+    func,
+    or_,
+    select,
+    update,
+)
 
 from writingmate.errors import InvalidRequest, NotFound
 from writingmate.identity import keys
@@ -20,10 +32,18 @@ from writingmate.identity.keys import MintedKey, SigningKey
 from writingmate.identity.records import DeveloperKey, Facts, KeyOptions, Keyring, User
 from writingmate.identity.signing import LEAD_SECONDS, signer, superseded
 from writingmate.storage import revisions
-from writingmate.storage.tables import developer_keys, memberships, signing_keys, users, workspaces
+from writingmate.storage.tables import (
+    credentials,
+    developer_keys,
+    memberships,
+    signing_keys,
+    users,
+    workspaces,
+)
 from writingmate.storage.tables import revisions as revision_rows
 
 REVISION = "identity"
+OWN_KEYS_OF = "openrouter"
 LONGEST_NAME = 200
 _BATCH = 1000
 _EMAIL = re.compile(r"[^@\s\x00-\x1f]{1,64}@[^@\s\x00-\x1f]{1,255}")
@@ -142,7 +162,8 @@ def facts(connection: Connection, key_id: str, workspace_id: str | None) -> Fact
     row = connection.execute(query, values).mappings().one_or_none()
     if row is None:
         return None
-    return Facts(_key(row), row["secret_hash"], row["acting_in"], row["plan"], row["revision"] or 0)
+    revision, byok = row["revision"] or 0, bool(row["byok"])
+    return Facts(_key(row), row["secret_hash"], row["acting_in"], row["plan"], revision, byok)
 
 
 def facts_and_keyring(
@@ -271,6 +292,7 @@ def _facts_query(*, asked: bool) -> Select[Any]:
     member = and_(
         membership.workspace_id == acting_in, membership.user_id == key.user_id, membership.status == "ACTIVE"
     )
+    own_key = exists().where(credentials.c.user_id == key.user_id, credentials.c.provider == OWN_KEYS_OF)
     revision = select(revision_rows.c.value).where(revision_rows.c.name == REVISION).scalar_subquery()
     return (
         select(
@@ -279,6 +301,7 @@ def _facts_query(*, asked: bool) -> Select[Any]:
             acting_in.label("acting_in"),
             workspaces.c.plan,
             revision.label("revision"),
+            own_key.label("byok"),
         )
         .join(users, user.user_id == key.user_id)
         .outerjoin(memberships, member)

@@ -1,7 +1,8 @@
 """What a caller is told when a provider fails (PRODUCT §1 "Errors", WIRE §2.3).
 
 A provider's 400, 404, 413, 422 and 429 are the caller's own mistake and keep their status and
-words, cleaned; its refusal of the operator's key and its own troubles are ours to answer for.
+words, cleaned; its refusal of the operator's key and its own troubles are ours to answer for. Its
+refusal of a key that the caller brought is the caller's to mend.
 """
 
 from __future__ import annotations
@@ -15,14 +16,17 @@ from writingmate.errors import (
     BadGateway,
     GatewayTimeout,
     ProviderRefusal,
+    Unauthenticated,
     Unavailable,
     UpstreamError,
     UpstreamNotReady,
     UpstreamRefused,
     UpstreamTimeout,
 )
-from writingmate.redaction import clean
+from writingmate.redaction import KEY, clean
 
+NO_CREDITS = 402
+FORBIDDEN = 403
 TOO_MANY = 429
 CALLERS_OWN = frozenset({400, 404, 409, 413, 415, 422, TOO_MANY})
 LONGEST_WORD = 100
@@ -31,11 +35,30 @@ _UNAVAILABLE = "The provider of this model is unavailable. Try again, or choose 
 _TIMED_OUT = "The provider of this model took too long to answer. Try again, or choose another model."
 _REFUSED_US = "The provider of this model refused this server's credentials. Ask the operator to check them."
 _NO_WORDS = "The provider of this model refused the request."
+_INSTEAD = "or remove it to go on without (writingmate openrouter-key remove)."
+_OWN_REFUSED = f"OpenRouter refused your own key. Set another (writingmate openrouter-key set), {_INSTEAD}"
+_OWN_EMPTY = (
+    "Your OpenRouter account or key has not enough credits for this request. Add credits or raise the key's "
+    f"limit at OpenRouter, ask for a shorter answer, {_INSTEAD}"
+)
+_OWN_FORBIDDEN = (
+    "OpenRouter does not allow this to your own key: its limit is used up, or it may not use this model. "
+    f"Change that at OpenRouter, set another key (writingmate openrouter-key set), {_INSTEAD}"
+)
+_OWN_KEY = {401: _OWN_REFUSED, NO_CREDITS: _OWN_EMPTY, FORBIDDEN: _OWN_FORBIDDEN}
 
 
-def as_answer(error: UpstreamError) -> ApiError:
-    """Turn a provider's failure into what the caller gets; nothing of `error.detail` is in it."""
+def as_answer(error: UpstreamError, *, own_key: str | None = None) -> ApiError:
+    """Turn a provider's failure into what the caller gets; nothing of `error.detail` is in it.
+
+    With ``own_key``, the caller's own that the call was made with, a refusal of it is
+    ``provider_key_rejected``, and it is forgotten; before a failure is logged call `forget_key`.
+    """
+    if own_key is not None:
+        forget_key(error, own_key)
     match error:
+        case UpstreamRefused() if own_key is not None and error.status in _OWN_KEY:
+            return _cleaned(error) if _is_moderation(error) else rejected(error.status)
         case UpstreamRefused():
             return _refusal(error)
         case UpstreamNotReady():
@@ -44,6 +67,26 @@ def as_answer(error: UpstreamError) -> ApiError:
             return GatewayTimeout(_TIMED_OUT)
         case _:
             return BadGateway(_UNAVAILABLE)
+
+
+def rejected(status: int) -> Unauthenticated:
+    """OpenRouter's refusal of a caller's own key with 401, 402 or 403, in words that say what to do."""
+    return Unauthenticated(_OWN_KEY[status], code="provider_key_rejected")
+
+
+def forget_key(error: UpstreamError, own_key: str) -> None:
+    """Take a caller's own key out of all that a provider said, however it is shaped."""
+    error.detail = error.detail.replace(own_key, KEY)
+    error.args = (error.detail,)
+    if isinstance(error, UpstreamRefused):
+        error.body = error.body.replace(own_key.encode(), KEY.encode())
+        error.headers = {name: value.replace(own_key, KEY) for name, value in error.headers.items()}
+
+
+def _is_moderation(error: UpstreamRefused) -> bool:
+    """OpenRouter's 403 is also for a prompt that a model's moderation flagged: then it says why."""
+    about = _words(error.body).get("metadata")
+    return error.status == FORBIDDEN and isinstance(about, dict) and "reasons" in about
 
 
 def _refusal(error: UpstreamRefused) -> ApiError:

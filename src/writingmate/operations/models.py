@@ -24,7 +24,7 @@ def get_model(catalog: Catalog, principal: Principal, plan: Plan, slug: str) -> 
         NotFound: in the words OpenAI uses here (WIRE §2.3), which differ from those of a POST.
         PermissionDenied: the plan or the key's own list leaves it out.
     """
-    if catalog.get(slug) is None:
+    if catalog.get(slug, own=principal.byok and plan.byok) is None:
         raise NotFound(f"The model '{quoted(slug)}' does not exist", param="model", code="model_not_found")
     return msgspec.json.encode(_shown(catalog.resolve(principal, plan, slug)))
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from writingmate.providers.configured import configured, known_names, notes
+from writingmate.providers.configured import configured, for_own_keys, known_names, notes
 from writingmate.providers.rows import ROWS, Row
 
-__all__ = ["ROWS", "Row", "configured", "known_names", "notes"]
+__all__ = ["ROWS", "Row", "configured", "for_own_keys", "known_names", "notes"]

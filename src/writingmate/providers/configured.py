@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from urllib.parse import urlsplit
 
 from writingmate.errors import ConfigurationError
@@ -13,8 +14,10 @@ from writingmate.settings import ProviderSection, Settings, checked_url
 from writingmate.types import Provider
 
 OWN_KEY = "wm_v2."
+OWN_KEYS_OF = "openrouter"
 _HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 _CONNECTION_HEADERS = frozenset({"host", "content-length", "transfer-encoding", "connection", "upgrade"})
+_KEY_HEADERS = frozenset({"authorization", "proxy-authorization", "x-api-key", "api-key", "cookie"})
 _EMPTY = ProviderSection()
 
 
@@ -30,6 +33,25 @@ def configured(settings: Settings) -> tuple[Provider, ...]:
     shipped = (_shipped(row, settings) for row in ROWS.values())
     further = (_further(name, settings) for name in settings.providers if name not in ROWS)
     return tuple(provider for provider in (*shipped, *further) if provider is not None)
+
+
+def for_own_keys(settings: Settings) -> Provider:
+    """OpenRouter as callers with a key of their own are sent to it, whether it is configured or not.
+
+    It has no key, nor any header of the operator's that could stand for one.
+    """
+    row = ROWS[OWN_KEYS_OF]
+    section = settings.providers.get(row.name)
+    address = _address(row, section, settings) or row.base_url
+    provider = _joined(row, section or _EMPTY, address, None, settings)
+    headers = {name: value for name, value in provider.headers.items() if name not in _KEY_HEADERS}
+    return replace(provider, headers=headers)
+
+
+def asked(providers: Iterable[Provider], own: Provider) -> tuple[Provider, ...]:
+    """Whose lists of models are wanted: OpenRouter's is public, and of use to callers' own keys as well."""
+    found = tuple(providers)
+    return found if any(provider.name == own.name for provider in found) else (*found, own)
 
 
 def known_names(settings: Settings) -> frozenset[str]:

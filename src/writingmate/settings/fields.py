@@ -125,6 +125,10 @@ class Settings:
         Path | None,
         Meta(description="A TOML file of plans, laid over those that ship; read again when it changes."),
     ] = None
+    vault_keys: Annotated[
+        Path | None,
+        Meta(description="The file of master keys, the same on every node; by default in `data_dir`."),
+    ] = None
     max_body_bytes: Annotated[
         int, Meta(ge=1024, le=1 << 32, description="Bytes of the largest request body.")
     ] = 32 << 20

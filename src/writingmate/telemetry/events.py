@@ -41,6 +41,7 @@ EVENTS: Mapping[str, Event] = MappingProxyType(
         "request": _event("info", _REQUEST),
         "request_crashed": _event("error", _REQUEST),
         "upstream_failed": _event("warning", "request_id provider model upstream_model status ms attempt"),
+        "vault_failed": _event("error", "user"),
         "audit_failed": _event("error", "rows differences"),
         # the life of a process
         "starting": _event("info", "version pid workers host port database data_dir local"),
