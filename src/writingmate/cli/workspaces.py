@@ -76,7 +76,7 @@ def rename(
     from writingmate.workspaces import store
 
     with setup.opened(data_dir) as database, database.transaction() as connection:
-        store.rename(connection, workspace, name)
+        store.rename(connection, workspace, name, by=None)
         changed = store.get(connection, workspace)
     _show(changed, json=json)
 
