@@ -9,6 +9,7 @@ import hashlib
 import re
 import secrets
 from dataclasses import dataclass, field
+from shlex import quote
 from typing import Final
 
 from writingmate.errors import Gone, InvalidRequest, NotFound, PermissionDenied
@@ -146,7 +147,7 @@ def check_invited(offer: Offer, email: str) -> None:
             "Use a key of that account."
             if offer.has_account
             else f"There is no account of {invited} yet: ask the operator of this server for one "
-            f"(`writingmate users create {invited}`)."
+            f"(`writingmate users create {quote(invited)}`)."
         )
         raise PermissionDenied(
             f"This invitation is for {invited}; you are {email}. {advice}", code="invitation_for_another"
