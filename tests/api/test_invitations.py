@@ -79,7 +79,7 @@ class Page(HTMLParser):
         self.words: list[str] = []
         self.elements: list[tuple[str, dict[str, str | None]]] = []
         self.feed(answer.body.decode())
-        self.text = re.sub(r"\s+", " ", "".join(self.words))
+        self.text = re.sub(r"[ \n]+", " ", "".join(self.words))
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.elements.append((tag, dict(attrs)))
@@ -97,7 +97,7 @@ async def test_the_page_says_who_invites_whom_to_what_and_until_when(door: Door)
     page = Page(answer)
     assert answer.status == 200
     assert f"{ADA} invites you to a workspace" in page.text
-    for words in ("Join Team", BOB, "a member", "22 January 2027, 08:00 UTC"):
+    for words in ("Join Team", BOB, "a member", "22 January 2027, 08:00\N{NO-BREAK SPACE}UTC"):
         assert words in page.text
     (field,) = page.all("input")
     assert (field["type"], field["name"], field["autocomplete"]) == ("password", "key", "off")

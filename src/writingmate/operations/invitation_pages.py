@@ -43,6 +43,8 @@ button { width: 100%; padding: .75rem 1rem; border: 0; border-radius: .375rem; b
   color: var(--on-accent); font: inherit; font-weight: 600; cursor: pointer; }
 :focus-visible { outline: 3px solid var(--accent); outline-offset: 2px; }
 code { font-size: .9em; }
+.line { display: block; margin-top: .25rem; padding: .5rem .75rem; border-radius: .375rem;
+  background: var(--page); }
 """
 _STYLE_HASH: Final = base64.b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode()
 POLICY: Final = (
@@ -98,9 +100,10 @@ def accepted(offered: Offer) -> bytes:
         f"writingmate keys create --workspace {invitation.workspace_id} --user {quote(invitation.email)}"
     )
     how = (
-        "<p>Your keys go on acting where they acted before. To use this workspace, send the header "
-        f"<code>x-writingmate-workspace: {workspace_id}</code> with a request, or ask the operator for a key "
-        f"that always acts here: <code>{escape(command)}</code>.</p>"
+        "<p>Your keys go on acting where they acted before. To use this workspace, send a header with the "
+        f'request: <code class="line">x-writingmate-workspace: {workspace_id}</code></p>\n'
+        "<p>Or ask the operator for a key that always acts here: "
+        f'<code class="line">{escape(command)}</code></p>'
     )
     return _page(f"{title} {offered.workspace}", f"{title} {_name(offered.workspace)}", how)
 
@@ -148,7 +151,8 @@ def _no_account(invitation: Invitation) -> str:
     command = f"writingmate users create {quote(invitation.email)}"
     return (
         f"<p>There is no account of {_name(invitation.email)} on this server yet. Ask the operator for one "
-        f"(<code>{escape(command)}</code> makes it) and for a developer key, then open this link again.</p>"
+        "and for a developer key, then open this link again. This is how accounts are made: "
+        f'<code class="line">{escape(command)}</code></p>'
     )
 
 
@@ -163,5 +167,5 @@ def _sentences(text: str) -> str:
 
 def _moment(at: float) -> str:
     moment = datetime.fromtimestamp(at, UTC)
-    shown = f"{moment.day} {moment:%B %Y, %H:%M} UTC"
+    shown = f"{moment.day} {moment:%B %Y, %H:%M}&nbsp;UTC"
     return f'<time datetime="{moment:%Y-%m-%dT%H:%M:%SZ}">{shown}</time>'
