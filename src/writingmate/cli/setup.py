@@ -119,6 +119,11 @@ def whom(connection: Connection, given: str | None) -> User:
     return users[0]
 
 
+def acting(connection: Connection, given: str | None) -> str | None:
+    """The id of the user that a command acts for; None for the operator. Raises ConfigurationError."""
+    return None if given is None else whom(connection, given).user_id
+
+
 def _is_set_up(connection: Connection) -> bool:
     from writingmate.identity import store
 
