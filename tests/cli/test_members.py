@@ -105,6 +105,7 @@ def test_the_operator_removes_whom_an_owner_could(commands: Commands, team: str)
         ["set-role", "{team}", BOB, "owner", "--as", BOB],
         ["transfer", "{team}", BOB, "--as", BOB],
         ["rename", "{team}", "Mine", "--as", BOB],
+        ["set-plan", "{team}", "premium", "--as", BOB],
         ["delete", "{team}", "--as", BOB],
     ],
     ids=lambda command: command[0],
@@ -117,6 +118,15 @@ def test_for_a_named_user_their_role_counts(commands: Commands, team: str, comma
     done = commands.process("workspaces", *arguments)
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.startswith("writingmate: Only an owner")
+
+
+def test_what_others_used_is_shown_to_owners(commands: Commands, team: str) -> None:
+    join(commands, team)
+    assert commands.json("usage", "--workspace", team, "--as", ADA) == []
+    with pytest.raises(PermissionDenied, match="Only an owner"):
+        commands.run("usage", "--workspace", team, "--as", BOB)
+    with pytest.raises(ConfigurationError, match="--workspace"):
+        commands.run("usage", "--as", ADA)
 
 
 def test_a_deleted_workspace_takes_its_pinned_keys_along(commands: Commands, team: str) -> None:

@@ -30,6 +30,7 @@ OWNERS_ONLY: dict[str, Change] = {
         connection, team.id, team.cat.user_id, by=by, now=NOW
     ),
     "rename": lambda connection, team, by: store.rename(connection, team.id, "Crew", by=by),
+    "change the plan": lambda connection, team, by: store.set_plan(connection, team.id, "premium", by=by),
     "delete": lambda connection, team, by: store.remove(connection, team.id, by=by, now=NOW),
     "see what everyone used": lambda connection, team, by: store.require_sight(
         connection, team.id, of=None, by=by

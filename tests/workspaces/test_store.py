@@ -68,7 +68,7 @@ def test_name_plan_and_current_workspace_can_be_changed(database: Database) -> N
     before = revision(database)
     with database.transaction() as connection:
         store.rename(connection, made.workspace_id, "Crew", by=None)
-        store.set_plan(connection, made.workspace_id, "appsumo-tier-4")
+        store.set_plan(connection, made.workspace_id, "appsumo-tier-4", by=None)
     between = revision(database)
     with database.transaction() as connection:
         store.set_current(connection, ada, made.workspace_id)
@@ -98,7 +98,7 @@ def test_what_does_not_exist_is_not_found(database: Database) -> None:
         for change in (
             lambda: store.get(connection, "ws_none"),
             lambda: store.rename(connection, "ws_none", "Name", by=None),
-            lambda: store.set_plan(connection, "ws_none", "free"),
+            lambda: store.set_plan(connection, "ws_none", "free", by=None),
             lambda: store.set_current(connection, "user_none", "ws_none"),
             lambda: store.create(connection, "Team", owner_id="user_none", plan="free", now=NOW),
         ):

@@ -28,7 +28,10 @@ def invite(
     email: Annotated[str, typer.Argument(metavar="EMAIL", help="The invited person's address.")],
     role: Annotated[str, typer.Option(metavar="ROLE", help="`member` or `owner`.")] = "member",
     days: Annotated[int, typer.Option(help="How long the link works, at most 90 days.")] = 7,
-    acting: Acting = None,
+    by: Annotated[
+        str | None,
+        typer.Option("--by", "--as", metavar="USER", help="The owner who invites; else the operator does."),
+    ] = None,
     *,
     data_dir: DataDir = None,
     json: Json = False,
@@ -45,9 +48,9 @@ def invite(
     given = role_named(role)
     settings = setup.read(data_dir)
     with setup.opened(data_dir) as database, database.transaction() as connection:
-        by = setup.acting(connection, acting)
+        inviter = setup.acting(connection, by)
         made, secret = invitation_store.invite(
-            connection, workspace, email, given, by=by, now=time.time(), ttl=days * DAY
+            connection, workspace, email, given, by=inviter, now=time.time(), ttl=days * DAY
         )
         has_account = identity.find_user(connection, made.email) is not None
     address = link(settings.public_url, secret)

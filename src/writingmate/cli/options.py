@@ -35,7 +35,6 @@ Acting = Annotated[
     str | None,
     typer.Option(
         "--as",
-        "--by",
         metavar="USER",
         help="Act for this user, who may do what their role allows; else as the operator, above roles.",
     ),

@@ -84,6 +84,7 @@ def rename(
 def set_plan(
     workspace: WorkspaceId,
     plan: Annotated[str, typer.Argument(help="The plan's name.")],
+    acting: Acting = None,
     *,
     data_dir: DataDir = None,
     json: Json = False,
@@ -92,7 +93,7 @@ def set_plan(
     from writingmate.workspaces import store
 
     with setup.opened(data_dir) as database, database.transaction() as connection:
-        store.set_plan(connection, workspace, plan)
+        store.set_plan(connection, workspace, plan, by=setup.acting(connection, acting))
         changed = store.get(connection, workspace)
     _show(changed, json=json)
 

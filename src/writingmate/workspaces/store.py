@@ -129,10 +129,12 @@ def rename(connection: Connection, workspace_id: str, name: str, *, by: str | No
     _change(connection, workspace_id, name=checked)
 
 
-def set_plan(connection: Connection, workspace_id: str, plan: str) -> None:
-    """Put a workspace on a plan, from its next request on. Raises NotFound, InvalidRequest."""
-    _change(connection, workspace_id, plan=_plan(plan))
+def set_plan(connection: Connection, workspace_id: str, plan: str, *, by: str | None) -> None:
+    """Put a workspace on a plan, from its next request on. Raises as `rename`."""
+    checked = _plan(plan)
     revisions.bump(connection, REVISION)
+    require_owner(connection, workspace_id, by)
+    _change(connection, workspace_id, plan=checked)
 
 
 def set_current(connection: Connection, user_id: str, workspace_id: str) -> None:
