@@ -25,6 +25,7 @@ Send: TypeAlias = Callable[[Message], Awaitable[None]]
 Application: TypeAlias = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 PREFIX = "/api/openai/v1"
+PAGES = "/invitations/"
 EVERYWHERE = ("x-request-id", "openai-processing-ms", "openai-version")
 OURS = ("x-", "openai-")
 _DOCUMENT = "urn:openapi"
@@ -134,7 +135,7 @@ class Rules:
         operation = None if template is None else self._operation(template, answer)
         if operation is not None:
             yield from self._against(operation, answer)
-        elif answer.status >= 400:
+        elif answer.status >= 400 and not _is_page(answer):
             yield from self._envelope(answer)
 
     def _operation(self, template: str, answer: Answer) -> str | None:
@@ -222,6 +223,12 @@ class Rules:
         for part in pointer.split("/")[1:]:
             node = node.get(part.replace("~1", "/").replace("~0", "~")) if isinstance(node, dict) else None
         return node
+
+
+def _is_page(answer: Answer) -> bool:
+    """The pages for people are told by their own tests."""
+    kind = answer.headers.get("content-type", "").partition(";")[0]
+    return answer.path.startswith(PAGES) and kind == "text/html"
 
 
 def _escaped(part: str) -> str:

@@ -12,6 +12,7 @@ from writingmate.redaction import ADDRESS, KEY, LONGEST, clean
 
 SECRETS: Final = {
     "ours": "wm_v2.k7Qz.9fQ2k1LmZ8xV4bN7cT5yR3wE6uI0oPaS.c2ln",
+    "an invitation": "wm_inv_9fQ2k1LmZ8xV4b-N7cT5_yR3wE6uI0oPaSc2lnX9fQ2k1",
     "openai": "sk-proj-9fQ2k1LmZ8xV4bN7",
     "openai masked": "sk-abcd****************wxyz",
     "openrouter": "sk-or-v1-0123456789abcdef0123456789abcdef",

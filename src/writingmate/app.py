@@ -14,6 +14,7 @@ from writingmate.api.asgi import Receive, Scope, Send
 from writingmate.api.clock import Clock
 from writingmate.api.docs import Docs
 from writingmate.api.endpoints import Endpoints, Operations
+from writingmate.api.invitations import InvitationEndpoints
 from writingmate.api.openapi import Description
 from writingmate.api.probes import Probes, schema_check
 from writingmate.api.routes import Routes
@@ -28,6 +29,7 @@ from writingmate.local.weights import Weights
 from writingmate.metering.ledger import Ledger
 from writingmate.operations.client import Client, Request
 from writingmate.operations.generate import Generate
+from writingmate.operations.invitations import Invitations
 from writingmate.operations.models import get_model, list_models
 from writingmate.operations.orders import Orders
 from writingmate.providers.configured import asked, configured, for_own_keys, known_names, notes
@@ -138,7 +140,9 @@ class Gateway:
         clock = Clock()
         clock.start()
         self._parts.callback(clock.stop)
-        plane = DataPlane(Routes(endpoints, description, Docs(description), probes), clock, self.settings)
+        invitations = InvitationEndpoints(directory, Invitations(database))
+        routes = Routes(endpoints, invitations, description, Docs(description), probes)
+        plane = DataPlane(routes, clock, self.settings)
         self._parts.push_async_callback(plane.drained, self.settings.drain_seconds)
         self._answer = plane
 

@@ -19,7 +19,8 @@
         ├── InvalidRequest           400   UnsupportedParameter 400
         ├── Unauthenticated          401   PermissionDenied     403
         ├── NotFound                 404   MethodNotAllowed     405
-        ├── RequestTimeout           408   BodyTooLarge         413
+        ├── RequestTimeout           408   Conflict             409
+        ├── Gone                     410   BodyTooLarge         413
         ├── UnsupportedMediaType     415   LimitReached         429
         ├── RateLimited              429   ServerError          500
         ├── BadGateway               502   Unavailable          503
@@ -192,6 +193,20 @@ class RequestTimeout(ApiError):
     """The request's body did not arrive in time."""
 
     status = 408
+    type = "invalid_request_error"
+
+
+class Conflict(ApiError):
+    """It cannot be done as things stand: something else has to change first."""
+
+    status = 409
+    type = "invalid_request_error"
+
+
+class Gone(ApiError):
+    """It was there once and will not come back."""
+
+    status = 410
     type = "invalid_request_error"
 
 

@@ -30,7 +30,7 @@ _NUMBERED_HOST = re.compile(
     r"|\[[0-9A-Fa-f:.]{2,45}\](?::\d{1,5})?"
 )
 _PREFIXED_KEY = re.compile(
-    r"(?<![A-Za-z0-9])(?:wm_v2[A-Za-z0-9._*~-]*"
+    r"(?<![A-Za-z0-9])(?:wm_(?:v2|inv_)[A-Za-z0-9._*~-]*"
     r"|(?:sk|pk|rk)[-_][A-Za-z0-9_*.-]{6,}"
     r"|(?:gsk_|r8_|xai-|AIza|hf_|fw_|fpk_|tgp_|ghp_|github_pat_|ya29\.|eyJ|AKIA|ASIA|nvapi-|pplx-|csk-)[A-Za-z0-9_*./-]{6,})"
 )

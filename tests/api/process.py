@@ -8,12 +8,13 @@ import signal
 import sys
 from types import FrameType
 
-from tests.api.served import DONE, FRAME, HEADERS, FakeDirectory, WithLifespan, model, models
+from tests.api.served import DONE, FRAME, HEADERS, FakeDirectory, NoInvitations, WithLifespan, model, models
 from writingmate.api.application import DataPlane
 from writingmate.api.asgi import Application, Receive, Scope, Send
 from writingmate.api.clock import Clock
 from writingmate.api.docs import Docs
 from writingmate.api.endpoints import Endpoints, Operations
+from writingmate.api.invitations import InvitationEndpoints
 from writingmate.api.openapi import Description
 from writingmate.api.probes import Probes
 from writingmate.api.routes import Routes
@@ -79,7 +80,8 @@ def create() -> Application:
     clock = Clock()
     description = Description("http://127.0.0.1")
     endpoints = Endpoints(FakeDirectory(), Operations(held, models, model))
-    routes = Routes(endpoints, description, Docs(description), Probes([]))
+    invitations = InvitationEndpoints(FakeDirectory(), NoInvitations())
+    routes = Routes(endpoints, invitations, description, Docs(description), Probes([]))
     return WithExtras(WithLifespan(DataPlane(routes, clock, _settings()), clock))
 
 

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from socket import socket
+from typing import Any
 
 import msgspec
 from uvicorn.config import Config
@@ -18,11 +19,12 @@ from writingmate.api.asgi import Application, Receive, Scope, Send
 from writingmate.api.clock import Clock
 from writingmate.api.docs import Docs
 from writingmate.api.endpoints import Endpoints, Operations
+from writingmate.api.invitations import InvitationEndpoints
 from writingmate.api.openapi import Description
 from writingmate.api.probes import Check, Probes
 from writingmate.api.routes import Routes
 from writingmate.api.server import configure, listen
-from writingmate.errors import NotFound, PermissionDenied, StalePrincipal, Unauthenticated
+from writingmate.errors import ApiError, NotFound, PermissionDenied, StalePrincipal, Unauthenticated
 from writingmate.operations.client import Client, Request
 from writingmate.settings import Settings
 from writingmate.types import DialectName, Principal
@@ -110,6 +112,22 @@ async def model(slug: str, _: Principal, __: Request, client: Client) -> None:
     await client.reply(200, {}, msgspec.json.encode({"id": slug, **MODEL}))
 
 
+class NoInvitations:
+    """Nobody is invited to anything."""
+
+    async def show(self, _: str, __: Request, client: Client) -> None:
+        await client.reply(404, {"content-type": "text/html"}, b"")
+
+    async def accept(self, _: str, __: str, ___: Request, ____: Client) -> None:
+        raise NotFound("There is no such invitation.", code="invitation_not_found")
+
+    async def accept_on_page(self, *arguments: Any) -> None:
+        await self.accept(*arguments)
+
+    async def refuse(self, _: str, error: ApiError, __: Request, client: Client) -> None:
+        await client.reply(error.status, {"content-type": "text/html"}, b"")
+
+
 @dataclass
 class Served:
     """What a test may look at and change while the server runs."""
@@ -191,14 +209,19 @@ class EndedByEvent(Server):
 
 @asynccontextmanager
 async def served(
-    settings: Settings | None = None, *, grain: float = 0.02, checks: Sequence[Check] = ()
+    settings: Settings | None = None,
+    *,
+    grain: float = 0.02,
+    checks: Sequence[Check] = (),
+    invitations: InvitationEndpoints | None = None,
 ) -> AsyncIterator[Served]:
     """A server with fakes behind it; every response is held against ``openapi.yaml``."""
     settings = settings or Settings(port=0)
     everything = Served(clock=Clock(grain))
     description = Description("http://127.0.0.1")
     endpoints = Endpoints(everything.directory, Operations(everything.run, models, model))
-    routes = Routes(endpoints, description, Docs(description), Probes(checks))
+    nobody = InvitationEndpoints(everything.directory, NoInvitations())
+    routes = Routes(endpoints, invitations or nobody, description, Docs(description), Probes(checks))
     everything.plane = DataPlane(routes, everything.clock, settings)
     checked = Checked(everything.plane, description.document)
     async with serving(WithLifespan(checked, everything.clock), settings) as (port, server):

@@ -71,7 +71,7 @@ async def api(gateway: Live) -> AsyncIterator[httpx2.AsyncClient]:
 def put_on(gateway: Live, plan: str) -> None:
     """From outside, as a command does."""
     with gateway.database.transaction() as connection:
-        store.set_plan(connection, gateway.user.home_workspace_id, plan)
+        store.set_plan(connection, gateway.user.home_workspace_id, plan, by=None)
 
 
 def held_or_charged(gateway: Live) -> int:

@@ -67,8 +67,8 @@ def test_name_plan_and_current_workspace_can_be_changed(database: Database) -> N
         made = store.create(connection, "Team", owner_id=ada, plan="free", now=NOW)
     before = revision(database)
     with database.transaction() as connection:
-        store.rename(connection, made.workspace_id, "Crew")
-        store.set_plan(connection, made.workspace_id, "appsumo-tier-4")
+        store.rename(connection, made.workspace_id, "Crew", by=None)
+        store.set_plan(connection, made.workspace_id, "appsumo-tier-4", by=None)
     between = revision(database)
     with database.transaction() as connection:
         store.set_current(connection, ada, made.workspace_id)
@@ -97,8 +97,8 @@ def test_what_does_not_exist_is_not_found(database: Database) -> None:
     with database.transaction() as connection:
         for change in (
             lambda: store.get(connection, "ws_none"),
-            lambda: store.rename(connection, "ws_none", "Name"),
-            lambda: store.set_plan(connection, "ws_none", "free"),
+            lambda: store.rename(connection, "ws_none", "Name", by=None),
+            lambda: store.set_plan(connection, "ws_none", "free", by=None),
             lambda: store.set_current(connection, "user_none", "ws_none"),
             lambda: store.create(connection, "Team", owner_id="user_none", plan="free", now=NOW),
         ):

@@ -114,7 +114,7 @@ def _endpoint(route: Route | None, path: bytes, connection: Connection) -> Endpo
     if method == "OPTIONS" and route.public:
         return _Preflight(route)
     raise MethodNotAllowed(
-        f"Not allowed to {method} on {_shown(path)}. Use {' or '.join(route.methods)}.",
+        f"Not allowed to {method} on {route.shown or _shown(path)}. Use {' or '.join(route.methods)}.",
         code="method_not_supported",
         headers={"allow": route.allowed()},
     )
@@ -151,7 +151,7 @@ def _record(route: Route | None, method: str, client: AsgiClient) -> None:
     if client.first_ms is not None:
         metrics.first_frame(name, client.first_ms / 1000)
         client.facts["first_ms"] = client.first_ms
-    if route is None or route.public:
+    if route is None or not route.quiet:
         log.event(
             "request",
             request_id=client.request_id,

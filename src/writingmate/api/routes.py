@@ -15,12 +15,14 @@ from urllib.parse import unquote
 from writingmate.api.connection import Connection
 from writingmate.api.docs import Docs
 from writingmate.api.endpoints import Endpoints
+from writingmate.api.invitations import InvitationEndpoints
 from writingmate.api.openapi import Description
 from writingmate.api.probes import Probes
 from writingmate.api.responder import AsgiClient
 
 API: Final = b"/api/openai/v1"
 MODELS: Final = API + b"/models/"
+INVITATIONS: Final = b"/invitations/"
 
 Endpoint: TypeAlias = Callable[[Connection, AsgiClient], Awaitable[None]]
 
@@ -29,12 +31,15 @@ Endpoint: TypeAlias = Callable[[Connection, AsgiClient], Awaitable[None]]
 class Route:
     """One path: its name in logs and metrics, and an endpoint for each method.
 
-    ``public`` routes may be called from web pages of any origin.
+    ``public`` routes may be called from web pages of any origin. ``quiet`` ones are left out of the log.
+    ``shown`` stands for the path where an error names it and the path itself holds a secret.
     """
 
     name: str
     methods: Mapping[str, Endpoint]
     public: bool = True
+    quiet: bool = False
+    shown: str | None = None
 
     def allowed(self) -> str:
         """The value of ``allow``."""
@@ -44,8 +49,16 @@ class Route:
 class Routes:
     """Finds the route of a path."""
 
-    def __init__(self, endpoints: Endpoints, description: Description, docs: Docs, probes: Probes) -> None:
+    def __init__(
+        self,
+        endpoints: Endpoints,
+        invitations: InvitationEndpoints,
+        description: Description,
+        docs: Docs,
+        probes: Probes,
+    ) -> None:
         self._model = endpoints.model
+        self._invitations = invitations
         self._table: dict[bytes, Route] = {
             API + b"/chat/completions": _write("chat.completions", endpoints.chat),
             API + b"/completions": _write("completions", endpoints.completions),
@@ -65,7 +78,14 @@ class Routes:
         if route is None and path.startswith(MODELS) and len(path) > len(MODELS):
             slug = unquote(path[len(MODELS) :])
             return _read("models.one", partial(self._model, slug))
+        if route is None and path.startswith(INVITATIONS) and len(path) > len(INVITATIONS):
+            return self._invitation(path[len(INVITATIONS) :].decode("latin-1"))
         return route
+
+    def _invitation(self, secret: str) -> Route:
+        show = partial(self._invitations.show, secret)
+        methods = {"GET": show, "HEAD": show, "POST": partial(self._invitations.accept, secret)}
+        return Route("invitations", methods, public=False, shown=f"{INVITATIONS.decode()}…")
 
 
 def _write(name: str, endpoint: Endpoint) -> Route:
@@ -77,4 +97,4 @@ def _read(name: str, endpoint: Endpoint) -> Route:
 
 
 def _own(name: str, endpoint: Endpoint) -> Route:
-    return Route(name, {"GET": endpoint, "HEAD": endpoint}, public=False)
+    return Route(name, {"GET": endpoint, "HEAD": endpoint}, public=False, quiet=True)

@@ -30,6 +30,16 @@ Version = Annotated[
 WhichUser = Annotated[
     str | None, typer.Option("--user", metavar="USER", help="E-mail address or id of a user.")
 ]
+Themselves = Annotated[str, typer.Option("--user", metavar="USER", help="E-mail address or id: who does it.")]
+Acting = Annotated[
+    str | None,
+    typer.Option(
+        "--as",
+        metavar="USER",
+        help="Act for this user, who may do what their role allows; else as the operator, above roles.",
+    ),
+]
+WorkspaceId = Annotated[str, typer.Argument(metavar="ID", help="As `workspaces list` shows it.")]
 
 
 def remember(data_dir: Path | None) -> None:

@@ -152,6 +152,11 @@ def _prepare_vault(settings: Settings, connection: Connection) -> None:
         Keyring(file).ensure()
 
 
+def acting(connection: Connection, given: str | None) -> str | None:
+    """The id of the user that a command acts for; None for the operator. Raises ConfigurationError."""
+    return None if given is None else whom(connection, given).user_id
+
+
 def _is_set_up(connection: Connection) -> bool:
     from writingmate.identity import store
 

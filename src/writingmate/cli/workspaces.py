@@ -7,15 +7,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from writingmate.cli import output, setup
-from writingmate.cli.options import DataDir, Json, WhichUser
+from writingmate.cli import invitations, members, output, setup
+from writingmate.cli.options import Acting, DataDir, Json, WhichUser, WorkspaceId
 
 if TYPE_CHECKING:
     from writingmate.workspaces.store import Workspace
 
 app = typer.Typer(help="Workspaces: what a plan and a bill belong to.", no_args_is_help=True)
-
-WorkspaceId = Annotated[str, typer.Argument(metavar="ID", help="As `workspaces list` shows it.")]
 
 
 @app.command()
@@ -69,6 +67,7 @@ def list_(*, user: WhichUser = None, data_dir: DataDir = None, json: Json = Fals
 def rename(
     workspace: WorkspaceId,
     name: Annotated[str, typer.Argument(help="The new name.")],
+    acting: Acting = None,
     *,
     data_dir: DataDir = None,
     json: Json = False,
@@ -77,7 +76,7 @@ def rename(
     from writingmate.workspaces import store
 
     with setup.opened(data_dir) as database, database.transaction() as connection:
-        store.rename(connection, workspace, name)
+        store.rename(connection, workspace, name, by=setup.acting(connection, acting))
         changed = store.get(connection, workspace)
     _show(changed, json=json)
 
@@ -86,6 +85,7 @@ def rename(
 def set_plan(
     workspace: WorkspaceId,
     plan: Annotated[str, typer.Argument(help="As `plans list` shows it.")],
+    acting: Acting = None,
     *,
     data_dir: DataDir = None,
     json: Json = False,
@@ -95,7 +95,7 @@ def set_plan(
 
     setup.plan(data_dir, plan)
     with setup.opened(data_dir) as database, database.transaction() as connection:
-        store.set_plan(connection, workspace, plan)
+        store.set_plan(connection, workspace, plan, by=setup.acting(connection, acting))
         changed = store.get(connection, workspace)
     _show(changed, json=json)
 
@@ -115,6 +115,29 @@ def use(
         store.set_current(connection, setup.whom(connection, user).user_id, workspace)
         chosen = store.get(connection, workspace)
     _show(chosen, json=json)
+
+
+@app.command()
+def delete(
+    workspace: WorkspaceId, acting: Acting = None, *, data_dir: DataDir = None, json: Json = False
+) -> None:
+    """Delete a workspace for good.
+
+    Keys pinned to it are revoked, its members and invitations go, its books stay.
+    """
+    from writingmate.workspaces import store
+
+    with setup.opened(data_dir) as database, database.transaction() as connection:
+        by = setup.acting(connection, acting)
+        revoked = store.remove(connection, workspace, by=by, now=time.time())
+    if json:
+        output.document({"workspace": workspace, "deleted": True, "keys_revoked": revoked})
+    else:
+        print(f"Workspace {workspace} is deleted. Keys revoked: {revoked}.")
+
+
+members.add_to(app)
+invitations.add_to(app)
 
 
 def _show(workspace: Workspace, *, json: bool) -> None:

@@ -134,13 +134,16 @@ def revoke_key(connection: Connection, key_id: str, *, now: float) -> bool:
         NotFound: there is no such key.
     """
     table = developer_keys.c
-    if connection.execute(select(table.key_id).where(table.key_id == key_id)).first() is None:
+    found = connection.execute(select(table.revoked_at).where(table.key_id == key_id)).first()
+    if found is None:
         raise NotFound(f"There is no key {key_id!r}; `writingmate keys list` shows the ids.")
+    if found.revoked_at is not None:
+        return False
+    revisions.bump(
+        connection, REVISION
+    )  # before the key's row is locked, as whoever deletes a workspace does
     change = update(developer_keys).where(table.key_id == key_id, table.revoked_at.is_(None))
-    changed = connection.execute(change.values(revoked_at=now)).rowcount == 1
-    if changed:
-        revisions.bump(connection, REVISION)
-    return changed
+    return connection.execute(change.values(revoked_at=now)).rowcount == 1
 
 
 def touch(connection: Connection, used: Mapping[str, float]) -> None:

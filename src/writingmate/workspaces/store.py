@@ -1,7 +1,10 @@
-"""Rows of workspaces and memberships. Synchronous: each function works in the caller's transaction.
+"""Rows of workspaces. Synchronous: each function works in the caller's transaction.
 
 A change of plan, of membership or of a user's current workspace bumps the ``identity`` revision in
-the same transaction, so that no request goes on with what was true before.
+the same transaction, so that no request goes on with what was true before. What checks something
+first bumps first: then no other change comes in between.
+
+``by`` is the id of the user who acts; None is the operator, who is above roles.
 """
 
 from __future__ import annotations
@@ -9,11 +12,20 @@ from __future__ import annotations
 import secrets
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, Select, and_, func, select, update
+from sqlalchemy import Connection, Select, and_, delete, func, select, update
 
-from writingmate.errors import InvalidRequest, NotFound
+from writingmate.errors import Conflict, InvalidRequest, NotFound
 from writingmate.storage import revisions
-from writingmate.storage.tables import memberships, users, workspaces
+from writingmate.storage.tables import (
+    answers,
+    developer_keys,
+    holds,
+    invitations,
+    memberships,
+    users,
+    workspaces,
+)
+from writingmate.workspaces.members import ACTIVE, OWNER, Role, not_accessible, owner_required
 from writingmate.workspaces.plan_keys import NAME as PLAN_NAME
 
 REVISION = "identity"
@@ -73,15 +85,55 @@ def list_all(connection: Connection, *, member_id: str | None = None) -> list[Wo
     return [Workspace(**row) for row in connection.execute(query).mappings()]
 
 
-def rename(connection: Connection, workspace_id: str, name: str) -> None:
-    """Give a workspace another name. Raises NotFound, InvalidRequest."""
-    _change(connection, workspace_id, name=_name(name))
+def require_owner(connection: Connection, workspace_id: str, by: str | None) -> None:
+    """Whether ``by`` may do what is an owner's: inviting, removing, roles, plan, others' usage.
+
+    Raises:
+        PermissionDenied: they are a member only, or there is no workspace that they are a member of.
+        NotFound: the operator asks, and there is no such workspace.
+    """
+    if by is None:
+        get(connection, workspace_id)
+    elif require_member(connection, workspace_id, by) != OWNER:
+        raise owner_required()
 
 
-def set_plan(connection: Connection, workspace_id: str, plan: str) -> None:
-    """Put a workspace on a plan, from its next request on. Raises NotFound, InvalidRequest."""
-    _change(connection, workspace_id, plan=_plan(plan))
+def require_member(connection: Connection, workspace_id: str, user_id: str) -> Role:
+    """The role of an active member. Raises PermissionDenied where there is none."""
+    member = memberships.c
+    query = select(member.role).where(
+        member.workspace_id == workspace_id, member.user_id == user_id, member.status == ACTIVE
+    )
+    role: Role | None = connection.execute(query).scalar()
+    if role is None:
+        raise not_accessible()
+    return role
+
+
+def require_sight(connection: Connection, workspace_id: str, *, of: str | None, by: str | None) -> None:
+    """Whether ``by`` may see what ``of`` used in a workspace; ``of`` None is what everyone used.
+
+    Raises PermissionDenied, NotFound as `require_owner`; members see their own.
+    """
+    if by is not None and by == of:
+        require_member(connection, workspace_id, by)
+    else:
+        require_owner(connection, workspace_id, by)
+
+
+def rename(connection: Connection, workspace_id: str, name: str, *, by: str | None) -> None:
+    """Give a workspace another name. Raises PermissionDenied, NotFound, InvalidRequest."""
+    checked = _name(name)
+    require_owner(connection, workspace_id, by)
+    _change(connection, workspace_id, name=checked)
+
+
+def set_plan(connection: Connection, workspace_id: str, plan: str, *, by: str | None) -> None:
+    """Put a workspace on a plan, from its next request on. Raises as `rename`."""
+    checked = _plan(plan)
     revisions.bump(connection, REVISION)
+    require_owner(connection, workspace_id, by)
+    _change(connection, workspace_id, plan=checked)
 
 
 def set_current(connection: Connection, user_id: str, workspace_id: str) -> None:
@@ -90,6 +142,7 @@ def set_current(connection: Connection, user_id: str, workspace_id: str) -> None
     Raises:
         NotFound: there is no such workspace, or the user is no active member of it.
     """
+    revisions.bump(connection, REVISION)
     table = workspaces.c
     query = select(table.workspace_id).where(
         table.workspace_id == workspace_id, table.workspace_id.in_(_joined(user_id))
@@ -98,7 +151,56 @@ def set_current(connection: Connection, user_id: str, workspace_id: str) -> None
         raise _unknown(workspace_id)
     change = update(users).where(users.c.user_id == user_id)
     connection.execute(change.values(current_workspace_id=workspace_id))
+
+
+def send_home(connection: Connection, workspace_id: str, user_id: str | None = None) -> None:
+    """Whoever, or whoever of one, has this as their current workspace has their home as that from now on."""
+    change = update(users).where(users.c.current_workspace_id == workspace_id)
+    if user_id is not None:
+        change = change.where(users.c.user_id == user_id)
+    connection.execute(change.values(current_workspace_id=users.c.home_workspace_id))
+
+
+def remove(connection: Connection, workspace_id: str, *, by: str | None, now: float) -> int:
+    """Delete a workspace for good; how many keys, pinned to it, were revoked with it.
+
+    Members, invitations and stored answers go; the books stay as they are.
+
+    Raises:
+        PermissionDenied: ``by`` is no owner.
+        NotFound: there is no such workspace.
+        Conflict: it is somebody's home, or requests are under way there.
+    """
     revisions.bump(connection, REVISION)
+    require_owner(connection, workspace_id, by)
+    _check_removal(connection, workspace_id)
+    pinned = developer_keys.c
+    revoked = connection.execute(
+        update(developer_keys)
+        .where(pinned.workspace_id == workspace_id, pinned.revoked_at.is_(None))
+        .values(revoked_at=now)
+    ).rowcount
+    send_home(connection, workspace_id)
+    for table in (memberships, invitations, answers, workspaces):
+        connection.execute(delete(table).where(table.c.workspace_id == workspace_id))
+    return revoked
+
+
+def _check_removal(connection: Connection, workspace_id: str) -> None:
+    at_home = select(users.c.email).where(users.c.home_workspace_id == workspace_id)
+    email = connection.execute(at_home).scalar()
+    if email is not None:
+        raise Conflict(
+            f"This is the home workspace of {email}, which cannot be deleted.", code="home_workspace"
+        )
+    under_way = select(func.count()).select_from(holds).where(holds.c.workspace_id == workspace_id)
+    count = connection.execute(under_way).scalar_one()
+    if count:
+        raise Conflict(
+            f"{count} requests are under way in this workspace. Try again when they are over; those that a "
+            "process left behind when it died are settled by the server within its lease.",
+            code="requests_under_way",
+        )
 
 
 def _workspaces() -> Select[tuple[str, str, str, float, str, int]]:
