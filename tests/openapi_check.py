@@ -7,28 +7,34 @@ from __future__ import annotations
 
 import json
 from collections.abc import Awaitable, Callable, Iterator, Mapping, MutableMapping
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache
-from typing import Any, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
 from jsonschema import Draft202012Validator, FormatChecker
 from referencing import Registry, Resource
 from referencing.jsonschema import DRAFT202012
 
-from writingmate.api.presence import line_of
+from writingmate.api.channel import Channel
 
 Scope: TypeAlias = MutableMapping[str, Any]
 Message: TypeAlias = MutableMapping[str, Any]
 Receive: TypeAlias = Callable[[], Awaitable[Message]]
 Send: TypeAlias = Callable[[Message], Awaitable[None]]
-Application: TypeAlias = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 PREFIX = "/api/openai/v1"
 PAGES = "/invitations/"
 EVERYWHERE = ("x-request-id", "openai-processing-ms", "openai-version")
 OURS = ("x-", "openai-")
 _DOCUMENT = "urn:openapi"
+
+
+class Served(Protocol):
+    """What both a data plane and a gateway are: an application for any server, and for ours."""
+
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]: ...
+
+    def serve(self, channel: Channel) -> Awaitable[None]: ...
 
 
 @dataclass
@@ -44,9 +50,9 @@ class Answer:
 
 
 class Checked:
-    """An ASGI application whose every response is checked."""
+    """An application whose every response is checked, whichever way a server calls it."""
 
-    def __init__(self, application: Application, document: Mapping[str, Any]) -> None:
+    def __init__(self, application: Served, document: Mapping[str, Any]) -> None:
         self.failures: list[str] = []
         self.seen: set[tuple[str, str, int]] = set()
         self._application = application
@@ -62,11 +68,17 @@ class Checked:
             _note(answer, message)
             await send(message)
 
-        with _overheard(scope, answer):
-            try:
-                await self._application(scope, receive, observed)
-            finally:
-                self._check(answer)
+        try:
+            await self._application(scope, receive, observed)
+        finally:
+            self._check(answer)
+
+    async def serve(self, channel: Channel) -> None:
+        answer = Answer(channel.method, channel.path.decode())
+        try:
+            await self._application.serve(Overheard(channel, answer))
+        finally:
+            self._check(answer)
 
     def _check(self, answer: Answer) -> None:
         if not answer.status:
@@ -76,24 +88,54 @@ class Checked:
         self.failures += [f"{where}: {problem}" for problem in self._rules.problems(answer)]
 
 
-@contextmanager
-def _overheard(scope: Scope, answer: Answer) -> Iterator[None]:
-    """Note what goes straight from a provider's socket to the client's, which ``send`` does not see."""
-    line = line_of(scope)
-    if line is None or line.push is None:
-        yield
-        return
-    push = line.push
+class Overheard:
+    """A channel of our own server, on which what is sent is noted."""
 
-    def noting(piece: bytes) -> None:
-        answer.body += piece
-        push(piece)
+    def __init__(self, channel: Channel, answer: Answer) -> None:
+        self.method, self.path, self.headers = channel.method, channel.path, channel.headers
+        self.state, self.line = channel.state, channel.line
+        self.at_once, self.receive, self.while_present = (
+            channel.at_once,
+            channel.receive,
+            channel.while_present,
+        )
+        self._channel = channel
+        self._answer = answer
 
-    line.push = noting
-    try:
-        yield
-    finally:
-        line.push = push
+    @property
+    def keep_alive(self) -> bool:
+        return self._channel.keep_alive
+
+    @keep_alive.setter
+    def keep_alive(self, keep: bool) -> None:
+        self._channel.keep_alive = keep
+
+    async def whole(self, status: int, lines: bytes, body: bytes) -> None:
+        self._began(status, lines)
+        self._answer.body += body
+        self._answer.complete = True
+        await self._channel.whole(status, lines, body)
+
+    async def begin(self, status: int, lines: bytes, *, sized: bool) -> None:
+        self._began(status, lines)
+        await self._channel.begin(status, lines, sized=sized)
+
+    async def piece(self, data: bytes) -> None:
+        self._answer.body += data
+        await self._channel.piece(data)
+
+    async def end(self, data: bytes = b"") -> None:
+        self._answer.body += data
+        self._answer.complete = True
+        await self._channel.end(data)
+
+    def push(self, data: bytes) -> None:
+        self._answer.body += data
+        self._channel.push(data)
+
+    def _began(self, status: int, lines: bytes) -> None:
+        self._answer.status = status
+        self._answer.headers = dict(line.split(": ", 1) for line in lines.decode().split("\r\n") if line)
 
 
 def _note(answer: Answer, message: Message) -> None:

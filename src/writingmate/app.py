@@ -10,7 +10,8 @@ from pathlib import Path
 
 from writingmate import __version__
 from writingmate.api.application import DataPlane
-from writingmate.api.asgi import Receive, Scope, Send
+from writingmate.api.asgi import AsgiChannel, Receive, Scope, Send
+from writingmate.api.channel import Channel
 from writingmate.api.clock import Clock
 from writingmate.api.docs import Docs
 from writingmate.api.endpoints import Endpoints, Operations
@@ -58,14 +59,18 @@ class Gateway:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self._parts = AsyncExitStack()
-        self._answer: Callable[[Scope, Receive, Send], Awaitable[None]] = _not_started
+        self._answer: Callable[[Channel], Awaitable[None]] = _not_started
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one request, or run the lifespan."""
+        """Answer one request of any ASGI server, or run the lifespan."""
         if scope["type"] == "lifespan":
             await self._lifespan(receive, send)
         else:
-            await self._answer(scope, receive, send)
+            await self._answer(AsgiChannel(scope, receive, send))
+
+    def serve(self, channel: Channel) -> Awaitable[None]:
+        """Answer one request of our own server."""
+        return self._answer(channel)
 
     async def start(self) -> None:
         """Open the database, the ledger and all that stands on them. Raises ConfigurationError."""
@@ -144,7 +149,7 @@ class Gateway:
         routes = Routes(endpoints, invitations, description, Docs(description), probes)
         plane = DataPlane(routes, clock, self.settings)
         self._parts.push_async_callback(plane.drained, self.settings.drain_seconds)
-        self._answer = plane
+        self._answer = plane.serve
 
 
 def _leave_alone_what_stays() -> None:
@@ -195,6 +200,6 @@ def _discovery(
     return discovery
 
 
-async def _not_started(_scope: Scope, _receive: Receive, _send: Send) -> None:
+async def _not_started(_channel: Channel) -> None:
     """No server asks before the lifespan's start is complete."""
     raise RuntimeError("The application has not been started.")

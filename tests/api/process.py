@@ -8,9 +8,10 @@ import signal
 import sys
 from types import FrameType
 
-from tests.api.served import DONE, FRAME, HEADERS, FakeDirectory, NoInvitations, WithLifespan, model, models
+from tests.api.served import DONE, FRAME, HEADERS, FakeDirectory, NoInvitations, Whole, model, models
 from writingmate.api.application import DataPlane
 from writingmate.api.asgi import Application, Receive, Scope, Send
+from writingmate.api.channel import Channel
 from writingmate.api.clock import Clock
 from writingmate.api.docs import Docs
 from writingmate.api.endpoints import Endpoints, Operations
@@ -52,21 +53,17 @@ async def held(_: DialectName, __: Principal, ___: Request, client: Client) -> N
         raise
 
 
-class WithExtras:
+class WithExtras(Whole):
     """Two paths for the test: which process answers, and readiness just after the signal."""
 
-    def __init__(self, application: Application) -> None:
-        self._application = application
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope.get("raw_path") == b"/pid":
-            await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"8")]})
-            await send({"type": "http.response.body", "body": b"%8d" % os.getpid()})
+    async def serve(self, channel: Channel) -> None:
+        if channel.path == b"/pid":
+            await channel.whole(200, b"content-length: 8\r\n", b"%8d" % os.getpid())
             return
-        if scope.get("raw_path") == b"/end":
+        if channel.path == b"/end":
             signal.raise_signal(signal.SIGTERM)
-            scope["raw_path"] = b"/readyz"
-        await self._application(scope, receive, send)
+            channel.path = b"/readyz"
+        await super().serve(channel)
 
 
 async def failing(_: Scope, receive: Receive, send: Send) -> None:
@@ -82,7 +79,7 @@ def create() -> Application:
     endpoints = Endpoints(FakeDirectory(), Operations(held, models, model))
     invitations = InvitationEndpoints(FakeDirectory(), NoInvitations())
     routes = Routes(endpoints, invitations, description, Docs(description), Probes([]))
-    return WithExtras(WithLifespan(DataPlane(routes, clock, _settings()), clock))
+    return WithExtras(DataPlane(routes, clock, _settings()), clock)
 
 
 def main() -> int:

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from socket import socket
-from typing import Any
+from typing import Any, Final, Literal
 
 import msgspec
 from uvicorn.config import Config
@@ -16,6 +16,7 @@ from uvicorn.server import Server
 from tests.openapi_check import Checked
 from writingmate.api.application import DataPlane
 from writingmate.api.asgi import Application, Receive, Scope, Send
+from writingmate.api.channel import Channel
 from writingmate.api.clock import Clock
 from writingmate.api.docs import Docs
 from writingmate.api.endpoints import Endpoints, Operations
@@ -63,6 +64,11 @@ MODEL = {
     "endpoints": ["chat.completions"],
     "pricing": None,
 }
+
+Way = Literal["ours", "asgi", "uvicorn"]
+"""Our server without ASGI, our server as one of any ASGI application, another ASGI server."""
+WAYS: Final[tuple[Way, ...]] = ("ours", "asgi", "uvicorn")
+WAYS_OF_OURS: Final[tuple[Way, ...]] = WAYS[:2]
 
 Generate = Callable[[DialectName, Principal, Request, Client], Awaitable[None]]
 
@@ -158,7 +164,7 @@ def stale(times: int, then: Generate) -> Generate:
 
 
 class WithLifespan:
-    """The smallest application around a data plane: its clock ticks while it lives."""
+    """The smallest ASGI application around a data plane: its clock ticks while it lives."""
 
     def __init__(self, application: Application, clock: Clock) -> None:
         self._application = application
@@ -176,11 +182,26 @@ class WithLifespan:
         await send({"type": "lifespan.shutdown.complete"})
 
 
+class Whole(WithLifespan):
+    """The same, as the gateway is: our server calls it without ASGI in between."""
+
+    def __init__(self, application: Checked | DataPlane, clock: Clock) -> None:
+        super().__init__(application, clock)
+        self._whole = application
+
+    async def serve(self, channel: Channel) -> None:
+        await self._whole.serve(channel)
+
+
 @asynccontextmanager
-async def serving(application: Application, settings: Settings) -> AsyncIterator[tuple[int, EndedByEvent]]:
-    """The application on a free port, by the server that `writingmate serve` runs."""
+async def serving(
+    application: Application, settings: Settings, way: Way = "ours"
+) -> AsyncIterator[tuple[int, EndedByEvent]]:
+    """The application on a free port, by the server that `writingmate serve` runs or by uvicorn as it is."""
     listener: socket = listen(settings)
-    server = EndedByEvent(configure(settings, application))
+    server = EndedByEvent(
+        uvicorn_as_it_is(application) if way == "uvicorn" else configure(settings, application)
+    )
     running = asyncio.create_task(server._serve([listener]))
     await server.ready.wait()
     try:
@@ -188,6 +209,11 @@ async def serving(application: Application, settings: Settings) -> AsyncIterator
     finally:
         server.end.set()
         await running
+
+
+def uvicorn_as_it_is(application: Application) -> Config:
+    """Its own protocol, by the standard library's event loop and parser."""
+    return Config(application, http="h11", ws="none", lifespan="on", log_config=None, access_log=False)
 
 
 class EndedByEvent(Server):
@@ -214,6 +240,7 @@ async def served(
     grain: float = 0.02,
     checks: Sequence[Check] = (),
     invitations: InvitationEndpoints | None = None,
+    way: Way = "ours",
 ) -> AsyncIterator[Served]:
     """A server with fakes behind it; every response is held against ``openapi.yaml``."""
     settings = settings or Settings(port=0)
@@ -224,7 +251,8 @@ async def served(
     routes = Routes(endpoints, invitations or nobody, description, Docs(description), Probes(checks))
     everything.plane = DataPlane(routes, everything.clock, settings)
     checked = Checked(everything.plane, description.document)
-    async with serving(WithLifespan(checked, everything.clock), settings) as (port, server):
+    application = (Whole if way == "ours" else WithLifespan)(checked, everything.clock)
+    async with serving(application, settings, way) as (port, server):
         everything.port, everything.server = port, server
         yield everything
     assert not checked.failures, checked.failures

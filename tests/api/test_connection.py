@@ -7,12 +7,16 @@ from typing import Any
 import pytest
 
 from tests.api.raw import until
-from writingmate.api.asgi import Message
+from writingmate.api.asgi import AsgiChannel, Message
 from writingmate.api.clock import Clock
 from writingmate.api.connection import LINGER_SECONDS, PACE, Connection
 from writingmate.errors import BodyTooLarge, ClientLeft, RequestTimeout
 
 SECONDS = 30.0
+
+
+async def _nothing_is_sent(message: Message) -> None:
+    raise AssertionError(message)
 
 
 class Sender:
@@ -22,8 +26,9 @@ class Sender:
         self.clock = Clock()
         self.pieces: asyncio.Queue[Message] = asyncio.Queue()
         named = [(name.replace("_", "-").encode(), value.encode()) for name, value in headers.items()]
-        scope: dict[str, Any] = {"method": "POST", "headers": named}
-        self.connection = Connection(scope, self.pieces.get, self.clock, limit=1 << 20, seconds=SECONDS)
+        scope: dict[str, Any] = {"method": "POST", "path": "/", "headers": named}
+        channel = AsgiChannel(scope, self.pieces.get, _nothing_is_sent)
+        self.connection = Connection(channel, self.clock, limit=1 << 20, seconds=SECONDS)
 
     async def put(self, body: bytes, *, more: bool = True) -> None:
         self.pieces.put_nowait({"type": "http.request", "body": body, "more_body": more})

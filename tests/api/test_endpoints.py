@@ -8,12 +8,19 @@ import msgspec
 import pytest
 
 from tests.api.raw import ask
-from tests.api.served import ANSWER, BEARER, CHAT, KEY, MODELS, PREFIX, Served, answer, stale
+from tests.api.served import ANSWER, BEARER, CHAT, KEY, MODELS, PREFIX, WAYS, Served, Way, answer, stale
 from writingmate.api.auth import bearer
 from writingmate.errors import LimitReached
 from writingmate.operations.client import Client, Request
 from writingmate.telemetry import log
 from writingmate.types import DialectName, Principal
+
+
+@pytest.fixture(params=WAYS)
+def way(request: pytest.FixtureRequest) -> Way:
+    """Everything here holds however requests reach the data plane."""
+    way: Way = request.param
+    return way
 
 
 @pytest.mark.parametrize(

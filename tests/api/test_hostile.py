@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from tests.api.raw import ask, dial
 from tests.api.served import BEARER, CHAT, MODELS, Served, answer, served
-from writingmate.api.protocol import HEAD_BYTES, HEAD_LINES
+from writingmate.api.limits import HEAD_BYTES, HEAD_LINES
 from writingmate.operations.client import Client, Request
 from writingmate.settings import Settings
 from writingmate.types import DialectName, Principal

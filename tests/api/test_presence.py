@@ -7,7 +7,7 @@ import pytest
 
 from writingmate.api.asgi import Message
 from writingmate.api.interruption import Interruption
-from writingmate.api.presence import Line, while_present
+from writingmate.api.presence import Line, while_asked, while_present
 from writingmate.errors import ClientLeft
 
 
@@ -38,7 +38,10 @@ class Room:
     async def answer(self) -> None:
         """What an operation does: work while the client is there, then settle whatever happened."""
         try:
-            await while_present(self.work(), self.line, self.receive)
+            if self.line is None:
+                await while_asked(self.work(), self.receive)
+            else:
+                await while_present(self.work(), self.line)
         except ClientLeft:
             self.events.append("left")
         finally:
@@ -180,10 +183,10 @@ async def test_two_strikes_are_one() -> None:
 
 
 async def test_a_timeout_around_the_work_still_times_out() -> None:
-    room = Room(Line(cut))
+    room = Room()
     with pytest.raises(TimeoutError):
         async with asyncio.timeout(0.01):
-            await while_present(room.work(), room.line, room.receive)
+            await while_present(room.work(), Line(cut))
 
 
 async def test_a_strike_that_came_too_late_leaves_others_cancellations() -> None:

@@ -9,7 +9,7 @@ from uvicorn.server import ServerState
 
 from tests.api.served import FRAME
 from writingmate.api.asgi import Receive, Scope, Send
-from writingmate.api.presence import Line, line_of
+from writingmate.api.channel import Channel
 from writingmate.api.protocol import Protocol
 from writingmate.api.server import configure
 from writingmate.settings import Settings
@@ -40,29 +40,37 @@ class Wire(asyncio.Transport):
         return
 
 
-async def test_a_piece_is_one_chunk_and_a_full_buffer_is_known(tmp_path: Path) -> None:
-    lines: list[Line] = []
-    began = asyncio.Event()
+class Streaming:
+    """An application of our own server that begins a stream and never ends it."""
 
-    async def application(scope: Scope, _receive: Receive, send: Send) -> None:
-        line = line_of(scope)
-        assert line is not None
-        lines.append(line)
-        await send({"type": "http.response.start", "status": 200, "headers": []})
-        began.set()
+    def __init__(self) -> None:
+        self.channels: list[Channel] = []
+        self.began = asyncio.Event()
+
+    async def __call__(self, _scope: Scope, _receive: Receive, _send: Send) -> None:
+        raise AssertionError("our server needs no ASGI")
+
+    async def serve(self, channel: Channel) -> None:
+        self.channels.append(channel)
+        await channel.begin(200, b"", sized=False)
+        self.began.set()
         await asyncio.Event().wait()
 
+
+async def test_a_piece_is_one_chunk_and_a_full_buffer_is_known(tmp_path: Path) -> None:
+    application = Streaming()
     config = configure(Settings(data_dir=tmp_path), application)
     wire = Wire()
     state = ServerState()
     protocol = Protocol(config, state, {}, asyncio.get_running_loop())
     protocol.connection_made(wire)
     protocol.data_received(REQUEST)
-    await began.wait()
-    (line,) = lines
-    assert line.push is not None
+    await application.began.wait()
+    (channel,) = application.channels
+    line = channel.line
+    assert line is not None
     wire.written = b""
-    line.push(FRAME)
+    channel.push(FRAME)
     assert wire.written == b"%x\r\n%b\r\n" % (len(FRAME), FRAME)
     protocol.pause_writing()
     assert line.full

@@ -8,11 +8,11 @@ from typing import Any
 
 from tests.api.raw import ask, until
 from tests.api.served import BEARER, CHAT, DONE, FRAME, Served, answer
-from writingmate.api.asgi import Message
+from writingmate.api.asgi import AsgiChannel, Message, Scope
 from writingmate.api.clock import Clock
 from writingmate.api.connection import Connection
-from writingmate.api.presence import EXTENSION, Line
-from writingmate.api.responder import KEEP_ALIVE, STALLED_SECONDS, AsgiClient
+from writingmate.api.presence import Line
+from writingmate.api.responder import KEEP_ALIVE, STALLED_SECONDS, Responder
 from writingmate.operations.client import Client, Request
 from writingmate.types import DialectName, Principal
 
@@ -22,31 +22,44 @@ SECONDS = 15.0
 class Reader:
     """A client that reads when the test lets it."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, tells: bool = True) -> None:
         self.sent: list[bytes] = []
         self.reads = asyncio.Event()
         self.reads.set()
         self.cuts: list[float] = []
         self.clock = Clock()
         self.pushed: list[bytes] = []
-        self.line = Line(self._cut, self.pushed.append)
-        scope: dict[str, Any] = {"method": "POST", "headers": [], "extensions": {EXTENSION: self.line}}
-        connection = Connection(scope, self._receive, self.clock, limit=1, seconds=1.0)
-        self.client = AsgiClient(connection, self._send, self.clock, comment_seconds=SECONDS)
+        self.line = Line(self._cut)
+        scope: dict[str, Any] = {"method": "POST", "path": "/", "headers": []}
+        channel = Told(self, self.line, scope) if tells else AsgiChannel(scope, self.receive, self.send)
+        connection = Connection(channel, self.clock, limit=1, seconds=1.0)
+        self.client = Responder(connection, self.clock, comment_seconds=SECONDS)
 
     def _cut(self) -> None:
         self.cuts.append(monotonic())
 
-    async def _receive(self) -> Message:
+    async def receive(self) -> Message:
         raise AssertionError("nothing is left to receive")
 
-    async def _send(self, message: Message) -> None:
+    async def send(self, message: Message) -> None:
         await self.reads.wait()
         if "body" in message:
             self.sent.append(message["body"])
 
     def tick(self, seconds: float) -> None:
         self.clock.tick(monotonic() + seconds)
+
+
+class Told(AsgiChannel):
+    """As a channel of our own server: it knows when the client leaves, and takes events without waiting."""
+
+    def __init__(self, reader: Reader, line: Line, scope: Scope) -> None:
+        super().__init__(scope, reader.receive, reader.send)
+        self.line = line
+        self.pushed = reader.pushed
+
+    def push(self, data: bytes) -> None:
+        self.pushed.append(data)
 
 
 async def test_a_comment_after_every_silence() -> None:
@@ -154,8 +167,7 @@ async def test_pushed_events_are_no_silence() -> None:
 
 
 async def test_under_another_server_nothing_is_pushed() -> None:
-    reader = Reader()
-    reader.line.push = None
+    reader = Reader(tells=False)
     await reader.client.start({})
     assert not reader.client.ready()
     await reader.client.finish(DONE)

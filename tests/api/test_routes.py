@@ -3,9 +3,16 @@ from __future__ import annotations
 import pytest
 
 from tests.api.raw import ask
-from tests.api.served import BEARER, CHAT, KEY, MODELS, PREFIX, Served
+from tests.api.served import BEARER, CHAT, KEY, MODELS, PREFIX, WAYS, Served, Way
 
 JSON = "application/json"
+
+
+@pytest.fixture(params=WAYS)
+def way(request: pytest.FixtureRequest) -> Way:
+    """Everything here holds however requests reach the data plane."""
+    way: Way = request.param
+    return way
 
 
 async def test_a_model_is_found_with_raw_and_encoded_slashes(api: Served) -> None:

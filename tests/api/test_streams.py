@@ -6,7 +6,20 @@ import msgspec
 import pytest
 
 from tests.api.raw import dial
-from tests.api.served import ANSWER, BEARER, CHAT, DONE, FRAME, HEADERS, Generate, Served, served, stream
+from tests.api.served import (
+    ANSWER,
+    BEARER,
+    CHAT,
+    DONE,
+    FRAME,
+    HEADERS,
+    WAYS_OF_OURS,
+    Generate,
+    Served,
+    Way,
+    served,
+    stream,
+)
 from writingmate.api import responder
 from writingmate.errors import BadGateway, ClientLeft
 from writingmate.operations.client import Client, Request
@@ -14,6 +27,13 @@ from writingmate.settings import Settings
 from writingmate.types import DialectName, Principal
 
 GET_HEALTH = b"GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n"
+
+
+@pytest.fixture(params=WAYS_OF_OURS)
+def way(request: pytest.FixtureRequest) -> Way:
+    """Everything here holds however requests reach the data plane of our own server."""
+    way: Way = request.param
+    return way
 
 
 class Held:

@@ -1,4 +1,4 @@
-"""The ASGI application of the data plane: one request from its path to its log line."""
+"""The data plane: one request from its path to its log line."""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ import asyncio
 from time import monotonic
 from typing import Final
 
-from writingmate.api.asgi import Receive, Scope, Send
+from writingmate.api.asgi import AsgiChannel, Receive, Scope, Send
+from writingmate.api.channel import Channel
 from writingmate.api.clock import Clock
 from writingmate.api.connection import Connection
-from writingmate.api.responder import AsgiClient
+from writingmate.api.responder import Responder
 from writingmate.api.routes import API, Endpoint, Route, Routes
 from writingmate.errors import ApiError, ClientLeft, MethodNotAllowed, NotFound, ServerError
 from writingmate.settings import Settings
@@ -40,23 +41,33 @@ class DataPlane:
         self._comment_seconds = settings.comment_seconds
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request of any ASGI server; raises nothing but CancelledError."""
+        await self.serve(AsgiChannel(scope, receive, send))
+
+    async def serve(self, channel: Channel) -> None:
         """Answer one request; raises nothing but CancelledError."""
-        path: bytes = scope.get("raw_path") or scope["path"].encode()
-        connection = Connection(scope, receive, self._clock, limit=self._limit, seconds=self._body_seconds)
-        client = AsgiClient(
+        path = channel.path
+        connection = Connection(channel, self._clock, limit=self._limit, seconds=self._body_seconds)
+        client = Responder(
             connection,
-            send,
             self._clock,
             comment_seconds=self._comment_seconds,
-            cors=b"origin" in connection.headers and path.startswith(API),
+            cors=b"origin" in channel.headers and path.startswith(API),
         )
         route = self._routes.find(path)
         self.in_flight += 1
         try:
-            await self._answer(route, path, connection, client)
+            await _endpoint(route, path, channel.method)(connection, client)
+        except ClientLeft:
+            pass
+        except ApiError as error:
+            await _refuse(client, error)
+        except Exception as error:  # noqa: BLE001  the edge of a request: it is logged and answered
+            log.failure("request_crashed", error, request_id=client.request_id)
+            await _refuse(client, _our_fault(client))
         finally:
             client.release()
-            _record(route, scope["method"], client)
+            _record(route, channel.method, client)
             self.in_flight -= 1
             if self._empty is not None and not self.in_flight:
                 self._empty.set()
@@ -72,37 +83,22 @@ class DataPlane:
             return False
         return True
 
-    async def _answer(
-        self, route: Route | None, path: bytes, connection: Connection, client: AsgiClient
-    ) -> None:
-        try:
-            endpoint = _endpoint(route, path, connection)
-            await endpoint(connection, client)
-        except ClientLeft:
-            return
-        except ApiError as error:
-            await _refuse(client, error)
-        except Exception as error:  # noqa: BLE001  the edge of a request: it is logged and answered
-            log.failure("request_crashed", error, request_id=client.request_id)
-            await _refuse(client, _our_fault(client))
 
-
-async def _refuse(client: AsgiClient, error: ApiError) -> None:
+async def _refuse(client: Responder, error: ApiError) -> None:
     """Say no; once an answer has begun it can only be broken off."""
     client.facts["code"] = error.code
     if not client.status:
         await client.refuse(error)
 
 
-def _our_fault(client: AsgiClient) -> ServerError:
+def _our_fault(client: Responder) -> ServerError:
     return ServerError(
         "The server had an error while processing your request. Try again; if it stays, give the operator "
         f"the request id {client.request_id}."
     )
 
 
-def _endpoint(route: Route | None, path: bytes, connection: Connection) -> Endpoint:
-    method: str = connection.scope["method"]
+def _endpoint(route: Route | None, path: bytes, method: str) -> Endpoint:
     if route is None:
         raise NotFound(
             f"Invalid URL ({method} {_shown(path)}). What exists is described at {API.decode()}/docs.",
@@ -130,7 +126,7 @@ class _Preflight:
     def __init__(self, route: Route) -> None:
         self._route = route
 
-    async def __call__(self, connection: Connection, client: AsgiClient) -> None:
+    async def __call__(self, connection: Connection, client: Responder) -> None:
         headers = {"allow": self._route.allowed()}
         asked = connection.headers.get(b"access-control-request-headers")
         if b"access-control-request-method" in connection.headers:
@@ -142,7 +138,7 @@ class _Preflight:
         await client.reply(204, headers, b"")
 
 
-def _record(route: Route | None, method: str, client: AsgiClient) -> None:
+def _record(route: Route | None, method: str, client: Responder) -> None:
     """One log line and one count a request; probes would drown the rest and are left out of the log."""
     status = client.status or LEFT
     seconds = monotonic() - client.started

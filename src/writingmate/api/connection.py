@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable
 from time import monotonic
 
-from writingmate.api.asgi import Receive, Scope
+from writingmate.api.channel import Channel
 from writingmate.api.clock import Clock
 from writingmate.api.interruption import Interruption
 from writingmate.errors import BodyTooLarge, ClientLeft, RequestTimeout, UnsupportedMediaType
@@ -27,29 +27,17 @@ class Connection:
     """One request's way in. ``headers`` have lower-case names; of repeated ones the last counts.
 
     Args:
-        scope: the ASGI scope of one HTTP request.
-        receive: its other half.
+        channel: the request.
         clock: ends waiting for a body that stalls.
         limit: bytes of the largest body.
         seconds: in which a body must make progress.
     """
 
-    __slots__ = (
-        "_clock",
-        "_length",
-        "_limit",
-        "_seconds",
-        "headers",
-        "receive",
-        "scope",
-        "stalled",
-        "unread",
-    )
+    __slots__ = ("_clock", "_length", "_limit", "_seconds", "channel", "headers", "stalled", "unread")
 
-    def __init__(self, scope: Scope, receive: Receive, clock: Clock, *, limit: int, seconds: float) -> None:
-        self.scope = scope
-        self.receive = receive
-        self.headers: dict[bytes, bytes] = dict(scope["headers"])
+    def __init__(self, channel: Channel, clock: Clock, *, limit: int, seconds: float) -> None:
+        self.channel = channel
+        self.headers = channel.headers
         self.stalled = False
         self._clock = clock
         self._limit = limit
@@ -89,6 +77,12 @@ class Connection:
             return b""
         if self._length is not None and self._length > self._limit:
             raise self._too_large()
+        body = self.channel.at_once()
+        if body is not None:
+            self.unread = False
+            if len(body) > self._limit:
+                raise self._too_large()
+            return body
         reading = _Reading(self._seconds)
         return await self._watched(reading, self._collect(reading))
 
@@ -139,11 +133,7 @@ class Connection:
         return b""
 
     async def _piece(self) -> bytes:
-        message = await self.receive()
-        if message["type"] == "http.disconnect":
-            raise ClientLeft
-        self.unread = message.get("more_body", False)
-        piece: bytes = message.get("body", b"")
+        piece, self.unread = await self.channel.receive()
         return piece
 
     def _too_large(self) -> BodyTooLarge:

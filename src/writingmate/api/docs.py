@@ -16,7 +16,7 @@ from swagger_ui_bundle import swagger_ui_path
 
 from writingmate.api.connection import Connection
 from writingmate.api.openapi import PATH, Description
-from writingmate.api.responder import AsgiClient
+from writingmate.api.responder import Responder
 
 POLICY: Final = (
     "default-src 'self'; img-src 'self' data:; object-src 'none'; base-uri 'none'; form-action 'none'; "
@@ -69,17 +69,17 @@ class Docs:
         self._description = description
         self._files: dict[bytes, bytes] = {b"initializer.js": _INITIALIZER}
 
-    async def page(self, _: Connection, client: AsgiClient) -> None:
+    async def page(self, _: Connection, client: Responder) -> None:
         """``GET /docs``."""
         await client.reply(200, {**_COMMON, "content-type": "text/html; charset=utf-8"}, _PAGE)
 
-    def file(self, name: bytes) -> Callable[[Connection, AsgiClient], Awaitable[None]]:
+    def file(self, name: bytes) -> Callable[[Connection, Responder], Awaitable[None]]:
         """The endpoint of ``GET /docs/{name}``."""
         kind = _INSTALLED.get(name, _SCRIPT if name.endswith(b".js") else "application/json")
         age = "no-cache" if name == b"definition.json" else "public, max-age=86400"
         headers = {**_COMMON, "content-type": kind, "cache-control": age}
 
-        async def endpoint(_: Connection, client: AsgiClient) -> None:
+        async def endpoint(_: Connection, client: Responder) -> None:
             if name not in self._files:
                 self._files[name] = await asyncio.to_thread(self._read, name)
             await client.reply(200, headers, self._files[name])

@@ -8,7 +8,7 @@ from typing import Final, TypeAlias
 
 from writingmate.api.auth import Directory, identify
 from writingmate.api.connection import Connection
-from writingmate.api.responder import AsgiClient
+from writingmate.api.responder import Responder
 from writingmate.errors import BodyTooLarge, PermissionDenied, StalePrincipal, Unavailable
 from writingmate.operations.client import Client, Request
 from writingmate.types import DialectName, Principal
@@ -44,25 +44,25 @@ class Endpoints:
     directory: Directory
     operations: Operations
 
-    async def chat(self, connection: Connection, client: AsgiClient) -> None:
+    async def chat(self, connection: Connection, client: Responder) -> None:
         """``POST /chat/completions``."""
         await self._generate("chat", connection, client)
 
-    async def completions(self, connection: Connection, client: AsgiClient) -> None:
+    async def completions(self, connection: Connection, client: Responder) -> None:
         """``POST /completions``."""
         await self._generate("completions", connection, client)
 
-    async def models(self, connection: Connection, client: AsgiClient) -> None:
+    async def models(self, connection: Connection, client: Responder) -> None:
         """``GET /models``."""
         principal = await identify(connection, self.directory, fresh=True)
         await self.operations.models(principal, _request(connection, client, b""), client)
 
-    async def model(self, slug: str, connection: Connection, client: AsgiClient) -> None:
+    async def model(self, slug: str, connection: Connection, client: Responder) -> None:
         """``GET /models/{id}``."""
         principal = await identify(connection, self.directory, fresh=True)
         await self.operations.model(slug, principal, _request(connection, client, b""), client)
 
-    async def _generate(self, dialect: DialectName, connection: Connection, client: AsgiClient) -> None:
+    async def _generate(self, dialect: DialectName, connection: Connection, client: Responder) -> None:
         principal = await identify(connection, self.directory)
         request = _request(connection, client, await connection.json())
         for attempt in range(ATTEMPTS):
@@ -82,5 +82,5 @@ class Endpoints:
         raise Unavailable("Keys or workspaces of this server keep changing. Try again.")
 
 
-def _request(connection: Connection, client: AsgiClient, body: bytes) -> Request:
+def _request(connection: Connection, client: Responder, body: bytes) -> Request:
     return Request(client.request_id, body, connection.headers, client.started, client.facts)

@@ -11,7 +11,7 @@ from urllib.parse import parse_qs
 
 from writingmate.api.auth import Directory, bearer
 from writingmate.api.connection import Connection
-from writingmate.api.responder import AsgiClient
+from writingmate.api.responder import Responder
 from writingmate.errors import ApiError, BodyTooLarge, InvalidRequest, PermissionDenied, Unauthenticated
 from writingmate.operations.client import Client, Request
 from writingmate.operations.invitations import PRIVATE
@@ -44,11 +44,11 @@ class InvitationEndpoints:
     directory: Directory
     operation: Operation
 
-    async def show(self, secret: str, connection: Connection, client: AsgiClient) -> None:
+    async def show(self, secret: str, connection: Connection, client: Responder) -> None:
         """``GET``: the page."""
         await self.operation.show(secret, _request(connection, client), client)
 
-    async def accept(self, secret: str, connection: Connection, client: AsgiClient) -> None:
+    async def accept(self, secret: str, connection: Connection, client: Responder) -> None:
         """``POST``: by the page's form, or by ``Authorization: Bearer KEY`` alone."""
         request = _request(connection, client)
         if _is_form(connection):
@@ -57,7 +57,7 @@ class InvitationEndpoints:
             await self._by_program(secret, request, connection, client)
 
     async def _by_form(
-        self, secret: str, request: Request, connection: Connection, client: AsgiClient
+        self, secret: str, request: Request, connection: Connection, client: Responder
     ) -> None:
         try:
             key = _field(await _small_body(connection), "key")
@@ -69,7 +69,7 @@ class InvitationEndpoints:
             await self.operation.refuse(secret, error, request, client)
 
     async def _by_program(
-        self, secret: str, request: Request, connection: Connection, client: AsgiClient
+        self, secret: str, request: Request, connection: Connection, client: Responder
     ) -> None:
         try:
             user_id = await self._holder(bearer(connection.headers.get(b"authorization")))
@@ -90,7 +90,7 @@ class InvitationEndpoints:
         return principal.user_id
 
 
-def _request(connection: Connection, client: AsgiClient) -> Request:
+def _request(connection: Connection, client: Responder) -> Request:
     return Request(client.request_id, b"", connection.headers, client.started, client.facts)
 
 

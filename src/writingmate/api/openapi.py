@@ -11,7 +11,7 @@ import msgspec
 import yaml
 
 from writingmate.api.connection import Connection
-from writingmate.api.responder import AsgiClient
+from writingmate.api.responder import Responder
 
 PATH: Final = "/api/openai/v1"
 WRITTEN_FOR: Final = f"http://127.0.0.1:8000{PATH}"
@@ -41,11 +41,11 @@ class Description:
         """As JSON."""
         return msgspec.json.encode(self.document)
 
-    async def yaml(self, _: Connection, client: AsgiClient) -> None:
+    async def yaml(self, _: Connection, client: Responder) -> None:
         """``GET /openapi.yaml``."""
         await client.reply(200, {"content-type": "application/yaml"}, self.text)
 
-    async def json(self, _: Connection, client: AsgiClient) -> None:
+    async def json(self, _: Connection, client: Responder) -> None:
         """``GET /openapi.json``; parsed beside the event loop, for it takes some 30 ms."""
         body = await asyncio.to_thread(lambda: self.encoded)
         await client.reply(200, {}, body)

@@ -8,7 +8,7 @@ from time import monotonic
 from typing import Final, TypeAlias
 
 from writingmate.api.connection import Connection
-from writingmate.api.responder import AsgiClient
+from writingmate.api.responder import Responder
 from writingmate.errors import Unavailable
 from writingmate.storage.engine import Database
 from writingmate.storage.schema import HEAD, current
@@ -41,13 +41,13 @@ class Probes:
         self._asked: asyncio.Task[str | None] | None = None
         self._asked_at = 0.0
 
-    async def health(self, _: Connection, client: AsgiClient) -> None:
+    async def health(self, _: Connection, client: Responder) -> None:
         """200 as long as the process can answer at all."""
         await client.reply(200, {"cache-control": "no-store"}, b'{"status":"alive"}')
 
-    async def readiness(self, connection: Connection, client: AsgiClient) -> None:
+    async def readiness(self, connection: Connection, client: Responder) -> None:
         """200 if requests may come, else 503 with the reason."""
-        ending = connection.scope.get("state", {}).get(ENDING)
+        ending = connection.channel.state.get(ENDING)
         if ending is not None and ending.begun:
             raise Unavailable(
                 "This process is finishing its last requests. Use another one.", code="draining"
@@ -57,7 +57,7 @@ class Probes:
             raise Unavailable(missing, code="not_ready")
         await client.reply(200, {"cache-control": "no-store"}, b'{"status":"ready"}')
 
-    async def metrics(self, _: Connection, client: AsgiClient) -> None:
+    async def metrics(self, _: Connection, client: Responder) -> None:
         """Everything this process has counted, for Prometheus."""
         headers = {"content-type": metrics.CONTENT_TYPE, "cache-control": "no-store"}
         await client.reply(200, headers, metrics.render())

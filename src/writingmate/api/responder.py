@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import os
-from collections.abc import Awaitable, Mapping
-from time import monotonic, time_ns
-from typing import Final, TypeAlias
+from collections.abc import Awaitable, Coroutine, Mapping
+from time import monotonic
+from typing import Any, Final
 from urllib.parse import quote
 
-from writingmate.api.asgi import Send
 from writingmate.api.clock import Clock
 from writingmate.api.connection import Connection
-from writingmate.api.presence import line_of, while_present
+from writingmate.api.request_id import new_request_id
 from writingmate.errors import ApiError
 from writingmate.telemetry import metrics
 
@@ -20,57 +18,37 @@ KEEP_ALIVE: Final = b": keep-alive\n\n"
 STALLED_SECONDS: Final = 120.0
 """A client that takes in nothing of a stream for this long is taken for gone."""
 
-Headers: TypeAlias = list[tuple[bytes, bytes]]
-
-_VERSION: Final = (b"openai-version", b"2020-10-01")
-_JSON: Final = (b"content-type", b"application/json")
-_STREAM: Final[Headers] = [
-    (b"content-type", b"text/event-stream; charset=utf-8"),
-    (b"cache-control", b"no-cache"),
-    (b"x-accel-buffering", b"no"),
-]
-_CLOSE: Final = (b"connection", b"close")
-_CORS: Final[Headers] = [
-    (b"access-control-allow-origin", b"*"),
-    (
-        b"access-control-expose-headers",
-        (
-            b"x-request-id, openai-processing-ms, openai-version, retry-after, x-should-retry, "
-            b"x-writingmate-workspace, x-writingmate-route, x-writingmate-counted-messages, "
-            b"x-writingmate-remaining-messages, x-writingmate-max-tokens-clamped, "
-            b"x-ratelimit-limit-requests, x-ratelimit-remaining-requests, x-ratelimit-reset-requests"
-        ),
-    ),
-]
+_OURS: Final = b"x-request-id: %b\r\nopenai-processing-ms: %d\r\nopenai-version: 2020-10-01\r\n"
+_JSON: Final = b"content-type: application/json\r\n"
+_STREAM: Final = (
+    b"content-type: text/event-stream; charset=utf-8\r\ncache-control: no-cache\r\nx-accel-buffering: no\r\n"
+)
+_CORS: Final = (
+    b"access-control-allow-origin: *\r\n"
+    b"access-control-expose-headers: x-request-id, openai-processing-ms, openai-version, retry-after, "
+    b"x-should-retry, x-writingmate-workspace, x-writingmate-route, x-writingmate-counted-messages, "
+    b"x-writingmate-remaining-messages, x-writingmate-max-tokens-clamped, "
+    b"x-ratelimit-limit-requests, x-ratelimit-remaining-requests, x-ratelimit-reset-requests\r\n"
+)
 
 
-def new_request_id() -> str:
-    """``req_`` and 24 hexadecimal digits: the time in units of 2^20 ns, then 52 random bits.
-
-    Ids that follow each other in time lie side by side in the ledger's key, which spares a tenth of
-    what writing it costs.
-    """
-    return f"req_{time_ns() >> 20:011x}{os.urandom(7).hex()[1:]}"
-
-
-class AsgiClient:
+class Responder:
     """Answers one request (`operations.client.Client`); ``status`` is what was sent, 0 before.
 
     Args:
         connection: the request that is answered.
-        send: the ASGI channel.
         clock: keeps silent streams alive.
         comment_seconds: how long a stream may be silent.
         cors: the caller is a web page, and may be.
     """
 
     __slots__ = (
-        "_blocked", "_clock", "_comment", "_comment_seconds", "_cors", "_line", "_quiet_since", "_send",
+        "_blocked", "_channel", "_clock", "_comment", "_comment_seconds", "_cors", "_line", "_quiet_since",
         "connection", "facts", "first_ms", "request_id", "started", "status",
     )  # fmt: skip
 
     def __init__(
-        self, connection: Connection, send: Send, clock: Clock, *, comment_seconds: float, cors: bool = False
+        self, connection: Connection, clock: Clock, *, comment_seconds: float, cors: bool = False
     ) -> None:
         self.connection = connection
         self.facts: dict[str, str | int | float | None] = {}
@@ -78,8 +56,8 @@ class AsgiClient:
         self.started = monotonic()
         self.status = 0
         self.first_ms: int | None = None
-        self._send = send
-        self._line = line_of(connection.scope)
+        self._channel = connection.channel
+        self._line = connection.channel.line
         self._clock = clock
         self._comment_seconds = comment_seconds
         self._cors = cors
@@ -92,23 +70,26 @@ class AsgiClient:
 
         Where the request's body has not come to its end, the connection is closed afterwards.
         """
-        connection = self.connection
+        connection, channel = self.connection, self._channel
         if connection.unread:
             await connection.settle()
-        head = self._head(headers)
-        if "content-type" not in headers and body:
-            head.append(_JSON)
-        if status >= 200 and status != 204:  # noqa: PLR2004  RFC 9110 §8.6: no length on these
-            head.append((b"content-length", b"%d" % len(body)))
-        if connection.unread:
-            head.append(_CLOSE)
+        kind = b"" if "content-type" in headers or not body else _JSON
+        # RFC 9110 §8.6: no length on these.
+        length = b"content-length: %d\r\n" % len(body) if status >= 200 and status != 204 else b""  # noqa: PLR2004
         self.status = status
-        await self._send({"type": "http.response.start", "status": status, "headers": head})
-        if connection.unread and not connection.stalled:
-            await self._send({"type": "http.response.body", "body": body, "more_body": True})
-            await connection.linger()
-            body = b""
-        await self._send({"type": "http.response.body", "body": body, "more_body": False})
+        lines = b"".join((self._lines(headers), kind, length))
+        if not connection.unread:
+            await channel.whole(status, lines, body)
+            return
+        channel.keep_alive = False
+        if connection.stalled:
+            await channel.whole(status, lines, body)
+            return
+        await channel.begin(status, lines, sized=True)
+        if body:
+            await channel.piece(body)
+        await connection.linger()
+        await channel.end()
 
     async def refuse(self, error: ApiError) -> None:
         """Answer with the error's envelope and headers."""
@@ -117,9 +98,7 @@ class AsgiClient:
     async def start(self, headers: Mapping[str, str]) -> None:
         """Begin a 200 event stream; while it is silent it is kept alive with comments."""
         self.status = 200
-        head = self._head(headers)
-        head += _STREAM
-        await self._send({"type": "http.response.start", "status": 200, "headers": head})
+        await self._channel.begin(200, self._lines(headers) + _STREAM, sized=False)
         self._quiet_since = monotonic()
         self.first_ms = int((self._quiet_since - self.started) * 1000)
         self._clock.watch(self)
@@ -132,7 +111,7 @@ class AsgiClient:
         self._quiet_since = monotonic()
         self._blocked = True
         try:
-            await self._send({"type": "http.response.body", "body": frames, "more_body": True})
+            await self._channel.piece(frames)
         finally:
             self._blocked = False
 
@@ -141,7 +120,6 @@ class AsgiClient:
         line = self._line
         return (
             line is not None
-            and line.push is not None
             and not line.full
             and not line.left
             and self._quiet_since != 0.0
@@ -150,18 +128,17 @@ class AsgiClient:
 
     def push(self, frames: bytes) -> None:
         """Whole SSE events, written at once."""
-        if self._line is not None and self._line.push is not None:
-            self._quiet_since = monotonic()
-            self._line.push(frames)
+        self._quiet_since = monotonic()
+        self._channel.push(frames)
 
     async def finish(self, frames: bytes = b"") -> None:
         """The last events, then the end of the stream."""
         self.release()
-        await self._send({"type": "http.response.body", "body": frames, "more_body": False})
+        await self._channel.end(frames)
 
-    async def while_connected(self, work: Awaitable[None]) -> None:
+    def while_connected(self, work: Awaitable[None]) -> Coroutine[Any, Any, None]:
         """Await ``work``; when the client leaves, cancel it and raise ClientLeft."""
-        await while_present(work, self._line, self.connection.receive)
+        return self._channel.while_present(work)
 
     def release(self) -> None:
         """The stream is over, or will not be finished: no more comments."""
@@ -184,7 +161,7 @@ class AsgiClient:
     async def _keep_alive(self) -> None:
         """Whole events are written at once, so a comment can only come between two of them."""
         self._blocked = True
-        await self._send({"type": "http.response.body", "body": KEEP_ALIVE, "more_body": True})
+        await self._channel.piece(KEEP_ALIVE)
         self._blocked = False
         self._comment = None
 
@@ -199,22 +176,18 @@ class AsgiClient:
         if self._line is not None:
             self._line.cut()
 
-    def _head(self, headers: Mapping[str, str]) -> Headers:
+    def _lines(self, headers: Mapping[str, str]) -> bytes:
+        """What every answer carries, then ``headers``; raises ValueError for one that would end its line."""
         elapsed = int((monotonic() - self.started) * 1000)
-        head: Headers = [
-            (b"x-request-id", self.request_id.encode("ascii")),
-            (b"openai-processing-ms", b"%d" % elapsed),
-            _VERSION,
-        ]
+        ours = _OURS % (self.request_id.encode("ascii"), elapsed)
         if self._cors:
-            head += _CORS
-        for name, value in headers.items():
-            head.append((name.encode("latin-1"), _header_value(value)))
-        return head
+            ours += _CORS
+        lines = "".join([f"{name}: {_value(value)}\r\n" for name, value in headers.items()])
+        if lines.count("\n") != len(headers) or lines.count("\r") != len(headers):
+            raise ValueError("a header holds the end of a line")
+        return ours + lines.encode("latin-1")
 
 
-def _header_value(value: str) -> bytes:
+def _value(value: str) -> str:
     """As it is where a header may carry it, else percent-encoded."""
-    if value.isascii() and value.isprintable():
-        return value.encode("ascii")
-    return quote(value, safe=" ;,=:/").encode("ascii")
+    return value if value.isascii() and value.isprintable() else quote(value, safe=" ;,=:/")

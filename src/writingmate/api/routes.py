@@ -18,13 +18,13 @@ from writingmate.api.endpoints import Endpoints
 from writingmate.api.invitations import InvitationEndpoints
 from writingmate.api.openapi import Description
 from writingmate.api.probes import Probes
-from writingmate.api.responder import AsgiClient
+from writingmate.api.responder import Responder
 
 API: Final = b"/api/openai/v1"
 MODELS: Final = API + b"/models/"
 INVITATIONS: Final = b"/invitations/"
 
-Endpoint: TypeAlias = Callable[[Connection, AsgiClient], Awaitable[None]]
+Endpoint: TypeAlias = Callable[[Connection, Responder], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True)

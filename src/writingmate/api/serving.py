@@ -6,14 +6,18 @@ import asyncio
 import os
 import signal
 import threading
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from types import FrameType
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, TypeAlias, cast
 
 from uvicorn.config import Config
 from uvicorn.lifespan.on import LifespanOn
 
+from writingmate.api.bridge import Bridge
+from writingmate.api.channel import Serving
+from writingmate.api.heads import Heads
 from writingmate.api.probes import ENDING, Ending
+from writingmate.api.turn import Turn
 from writingmate.telemetry import log
 
 _Handler: TypeAlias = Callable[[int, FrameType | None], Any] | int | None
@@ -22,14 +26,18 @@ SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
 
 
 class ServerConfig(Config):
-    """uvicorn's configuration, and the seconds that a request's head may take."""
+    """uvicorn's configuration, the seconds that a request's head may take, and who answers requests."""
 
     header_seconds: float = 10.0
+    serve: Callable[[Turn], Awaitable[None]]
 
     def load(self) -> None:
         """Load the application; requests learn through its lifespan's state that the end has come."""
         super().load()
         self.lifespan_class = Lifespan
+        self.heads = Heads()
+        application = cast("Any", self.loaded_app)
+        self.serve = application.serve if isinstance(application, Serving) else Bridge(application).serve
 
 
 class Lifespan(LifespanOn):
