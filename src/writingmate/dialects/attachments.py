@@ -78,7 +78,7 @@ def cheap(request: Document, body_bytes: int) -> int:
 def hosted(request: Document) -> int:
     """How many of the provider's own tools a request asks for: searches, interpreters, anything unknown."""
     asked = sum([memoryview(request[name])[0] not in _OFF for name in SEARCHES if name in request])
-    if "tools" in request:
+    if given(request, "tools"):
         try:
             asked += sum(tool.type not in CALLED for tool in _TYPED(request["tools"]))
         except REFUSED:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import msgspec
-
 from writingmate.dialects.completions import choices_asked
 from writingmate.dialects.grammar import given
 from writingmate.wire import document
@@ -51,9 +49,9 @@ def output(request: Document, cap: int) -> int:
     prediction's tokens are counted as completion where the answer departs from it, beside the limit.
     """
     most = tokens(request)
-    each = max(0, cap if most is None else most) + _predicted(request.get("prediction"))
+    each = max(0, cap if most is None else most) + _predicted(request)
     return each * choices(request)
 
 
-def _predicted(prediction: msgspec.Raw | None) -> int:
-    return 0 if prediction is None else len(memoryview(prediction))
+def _predicted(request: Document) -> int:
+    return len(memoryview(request["prediction"])) if given(request, "prediction") else 0

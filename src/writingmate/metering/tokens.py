@@ -39,7 +39,9 @@ def count(text: str, seconds: float = SECONDS) -> int:
     if not left[0]:
         return counted[0]
     size = _size(text)
-    return -(-counted[0] * size // max(1, size - left[0]))
+    if not counted[0]:
+        return -(-size // BYTES_PER_TOKEN)
+    return -(-counted[0] * size // (size - left[0]))
 
 
 def bounds(texts: Sequence[str], seconds: float = SECONDS) -> list[int]:

@@ -19,7 +19,6 @@ _SLICE = 262_144  # bytes looked at in one go: a regular expression lets no othe
 _STREAM = re.compile(rb"(?<!end)stream\r?\n")
 _FILTER = re.compile(rb"/(\w+Decode)\b")
 _PAGE = re.compile(rb"/Type\s*/Page(?![A-Za-z])")
-_LITERAL = re.compile(rb"\((?:[^()\\]|\\.|\([^()]*\))*\)", re.DOTALL)
 _HEX = re.compile(rb"<[0-9A-Fa-f\s]+>")
 _DICTIONARY = 2_048  # bytes before a stream in which it is described
 #: Streams that draw no text: pictures, fonts, tables of contents, colours, notes.
@@ -54,13 +53,15 @@ def paper(data: bytes) -> Paper | None:
 
 def _streams(data: bytes) -> Iterator[tuple[bytes, bytes]]:
     """What may hold pages or text, with how it is described. Raises ValueError if it is packed otherwise."""
-    room = UNPACKED
-    for start in _STREAM.finditer(data):
+    room, end = UNPACKED, 0
+    while (start := _STREAM.search(data, end)) is not None:
+        end = data.find(b"endstream", start.end())
+        if end < 0:
+            raise ValueError(start)
         described = data[max(0, start.start() - _DICTIONARY) : start.start()].rpartition(b" obj")[2]
         if _SILENT.search(described):
             continue
-        end = data.find(b"endstream", start.end())
-        content = data[start.end() : end if end >= 0 else len(data)]
+        content = data[start.end() : end]
         if filters := _FILTER.findall(described):
             content = _unpacked(filters, content, room)
         room -= len(content)
@@ -78,6 +79,11 @@ def _unpacked(filters: list[bytes], content: bytes, room: int) -> bytes:
 
 
 def _drawn(content: bytes) -> int:
-    slices = [content[at : at + _SLICE] for at in range(0, len(content), _SLICE)]
-    literal = sum(len(string) for each in slices for string in _LITERAL.findall(each))
-    return literal + sum(len(string) for each in slices for string in _HEX.findall(each)) // 2
+    slices = (content[at : at + _SLICE] for at in range(0, len(content), _SLICE))
+    return sum(_literal(each) + sum(map(len, _HEX.findall(each))) // 2 for each in slices)
+
+
+def _literal(content: bytes) -> int:
+    """Bytes in round brackets, which strings may hold too: from one to the last closing before the next."""
+    opened = (each.rpartition(b")") for each in content.split(b"(")[1:])
+    return sum(len(string) if closed else len(rest) for string, closed, rest in opened)
