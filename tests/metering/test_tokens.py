@@ -63,9 +63,7 @@ def test_bounds_of_short_texts_are_their_counts(texts: list[str]) -> None:
     assert tokens.bounds(texts) == [tokens.count(text) for text in texts]
 
 
-@pytest.mark.parametrize(
-    "unit", ["all work and no play ", "word,", "def f():\n    return 1\n\n", "é", "7"]
-)
+@pytest.mark.parametrize("unit", ["all work and no play ", "word,", "def f():\n    return 1\n\n", "é", "7"])
 def test_a_long_text_counts_like_its_whole(unit: str) -> None:
     text = unit * (300_000 // len(unit))
     exact = toktok.batch_count([text], tokens.ENCODING)[0]
