@@ -22,6 +22,7 @@ def request(fields: dict[str, Any]) -> Document:
         ({"max_tokens": 5}, 5),
         ({"max_completion_tokens": 7}, 7),
         ({"max_completion_tokens": None, "max_tokens": 5}, 5),
+        ({"max_tokens": 10**18}, 10**9),
     ],
 )
 def test_the_tokens_a_choice_may_take(fields: dict[str, Any], tokens: int | None) -> None:

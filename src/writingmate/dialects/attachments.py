@@ -64,15 +64,18 @@ def cheap(request: Document, body_bytes: int) -> int:
     """Tokens that the prompt has at most: a byte each, and the rule's amount for what it names.
 
     Takes microseconds: one typed look at the messages, which skips their text. What has an unusual
-    shape counts as large as a prompt can be; it is for `careful` to look closer.
+    shape counts as large as a prompt can be, and so does all of it together at most; it is for
+    `careful` to look closer.
     """
-    tokens = max(0, body_bytes) + PREAMBLE * _prompts(request)
+    tokens = max(0, body_bytes)
+    beyond = PREAMBLE * _prompts(request) + HOSTED * hosted(request)
     if "messages" in request:
-        tokens += _attached(request["messages"])
+        beyond += _attached(request["messages"])
     for name in DEFINITIONS:
         if name in request and given(request, name):
-            tokens += len(memoryview(request[name])) + DEFINED
-    return tokens + HOSTED * hosted(request)
+            tokens += len(memoryview(request[name]))
+            beyond += DEFINED
+    return tokens + min(WINDOW, beyond)
 
 
 def hosted(request: Document) -> int:

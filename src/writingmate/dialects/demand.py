@@ -9,17 +9,19 @@ from writingmate.wire.document import Document
 
 _ARRAY = ord("[")
 _NESTED = frozenset((b'"', b"["))
+_ABSURD = 1_000_000_000
 _ENOUGH = 64  # bytes, as in the grammar: no client writes more spaces before the first element
 
 
 def tokens(request: Document) -> int | None:
     """The most that each choice may take, as the client says; None if it does not.
 
-    Reasoning is part of it with every provider, whatever the field is called.
+    Reasoning is part of it with every provider, whatever the field is called. More than any model
+    writes is a billion: the books have no room for every number that JSON has.
     """
     for name in ("max_completion_tokens", "max_tokens"):
         if given(request, name):
-            return int(document.value(request[name]))
+            return min(_ABSURD, int(document.value(request[name])))
     return None
 
 
