@@ -33,6 +33,7 @@ from writingmate.operations.generate import Generate
 from writingmate.operations.invitations import Invitations
 from writingmate.operations.models import get_model, list_models
 from writingmate.operations.orders import Orders
+from writingmate.operations.own_routes import OwnRoutes
 from writingmate.providers.configured import asked, configured, for_own_keys, known_names, notes
 from writingmate.settings import Settings, read_settings
 from writingmate.storage.engine import Database
@@ -41,6 +42,9 @@ from writingmate.telemetry import log, metrics
 from writingmate.types import Principal, Provider
 from writingmate.upstream.base import Call, Timeouts
 from writingmate.upstream.client import HttpClient
+from writingmate.vault.box import Box
+from writingmate.vault.credentials import Credentials
+from writingmate.vault.keys import Keyring, keyring_file
 from writingmate.workspaces.plans import REFRESH_SECONDS as PLANS_SECONDS
 from writingmate.workspaces.plans import Plans
 
@@ -133,7 +137,9 @@ class Gateway:
         runner.start()
         parts.push_async_callback(runner.close)
         timeouts = Timeouts(settings.timeouts.connect, settings.timeouts.first, settings.timeouts.idle)
-        generate = Generate(Orders(catalog, plans.of), ledger, network, {rows.PROVIDER.name: local}, timeouts)
+        credentials = Credentials(database, Box(Keyring(keyring_file(settings))))
+        orders = Orders(catalog, plans.of, OwnRoutes(catalog, credentials))
+        generate = Generate(orders, ledger, network, {rows.PROVIDER.name: local}, timeouts)
         self._serve(database, directory, _operations(catalog, plans, generate))
         for note in notes(settings):
             log.event("notice", detail=note)

@@ -22,6 +22,7 @@ def request(fields: dict[str, Any]) -> Document:
         ({"max_tokens": 5}, 5),
         ({"max_completion_tokens": 7}, 7),
         ({"max_completion_tokens": None, "max_tokens": 5}, 5),
+        ({"max_tokens": 10**18}, 10**9),
     ],
 )
 def test_the_tokens_a_choice_may_take(fields: dict[str, Any], tokens: int | None) -> None:
@@ -39,10 +40,41 @@ def test_the_tokens_a_choice_may_take(fields: dict[str, Any], tokens: int | None
         ({"prompt": [1, 2, 3]}, 1),
         ({"prompt": [[1, 2], [3]]}, 2),
         ({"prompt": None, "best_of": None}, 1),
+        ({"prompt": [], "n": 2}, 2),
+        ({"prompt": ["a"] * 3, "n": 1, "best_of": 4}, 12),
     ],
 )
 def test_the_choices_that_are_generated(fields: dict[str, Any], choices: int) -> None:
     assert demand.choices(request(fields)) == choices
+
+
+@pytest.mark.parametrize(
+    ("fields", "output"),
+    [
+        ({}, 1_000),
+        ({"n": 3}, 3_000),
+        ({"max_tokens": 10}, 10),
+        ({"max_tokens": 0}, 0),
+        ({"max_completion_tokens": 10, "n": 4}, 40),
+        ({"max_tokens": 5_000}, 5_000),
+        ({"prompt": ["a", "b"], "n": 2, "best_of": 5, "max_tokens": 7}, 70),
+        ({"prompt": [1, 2], "n": 2, "max_tokens": 7}, 14),
+        ({"prompt": [[1, 2], [3]], "max_tokens": 7}, 14),
+        ({"max_tokens": 10, "prediction": {"type": "content", "content": "x"}}, 10 + 32),
+        ({"max_tokens": 10, "prediction": None}, 10),
+    ],
+)
+def test_the_tokens_that_all_choices_may_take(fields: dict[str, Any], output: int) -> None:
+    assert demand.output(request(fields), 1_000) == output
+
+
+def test_a_cap_below_nothing_is_nothing() -> None:
+    assert demand.output(request({"n": 2}), -5) == 0
+
+
+def test_a_long_prompt_of_token_ids_is_not_taken_apart() -> None:
+    long = document.parse(b'{"prompt":[' + b"1," * 2_000_000 + b"1]}")
+    assert demand.prompts(long) == 1
 
 
 TOOLS = [{"type": "function", "function": {"name": "f"}}]

@@ -2,9 +2,11 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+import toktok
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -49,6 +51,48 @@ def test_threads_share_the_first_load() -> None:
 def test_without_a_tokenizer_four_bytes_are_a_token(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tokens, "toktok", None)
     assert [tokens.count(text) for text in ("", "a", "abcd", "abcde", "ééé")] == [0, 1, 1, 2, 2]
+
+
+def test_without_a_tokenizer_a_byte_is_a_token_at_most(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tokens, "toktok", None)
+    assert tokens.bounds(["", "abcd", "é"]) == [0, 4, 2]
+
+
+@given(st.lists(st.text(), max_size=5))
+def test_bounds_of_short_texts_are_their_counts(texts: list[str]) -> None:
+    assert tokens.bounds(texts) == [tokens.count(text) for text in texts]
+
+
+@pytest.mark.parametrize("unit", ["all work and no play ", "word,", "def f():\n    return 1\n\n", "é", "7"])
+def test_a_long_text_counts_like_its_whole(unit: str) -> None:
+    text = unit * (300_000 // len(unit))
+    exact = toktok.batch_count([text], tokens.ENCODING)[0]
+    assert exact <= tokens.count(text) <= exact + 10
+    assert tokens.bounds(["hello world", text]) == [2, tokens.count(text)]
+
+
+def test_what_time_does_not_suffice_for() -> None:
+    text = "all work and no play makes jack " * 30_000
+    assert tokens.bounds([text, "é"], seconds=-1) == [len(text), 2]
+    assert tokens.count(text, seconds=-1) == len(text) // tokens.BYTES_PER_TOKEN
+
+
+def test_the_rest_counts_like_what_came_before(monkeypatch: pytest.MonkeyPatch) -> None:
+    text = "all work and no play makes jack " * 30_000
+    exact = tokens.count(text)
+    clock = iter([0.0, 0.1, 0.2, *[9.0] * 100])
+    monkeypatch.setattr(tokens, "monotonic", lambda: next(clock))
+    assert tokens.count(text) == pytest.approx(exact, rel=0.01)
+    clock = iter([0.0, 0.1, 0.2, *[9.0] * 100])
+    assert exact < tokens.bounds([text])[0] < len(text)
+
+
+@pytest.mark.parametrize("nasty", ["a", " ", "=", "/", "Ax", "\t", "é", "\u4e00\u9fa5", "!?"])
+def test_no_text_takes_long(nasty: str) -> None:
+    text = nasty * (32_000_000 // len(nasty.encode()))
+    begun = time.perf_counter()
+    assert 0 < tokens.count(text) <= tokens.bounds([text])[0] <= 32_000_000
+    assert time.perf_counter() - begun < 5  # about one, on a machine that may be busy
 
 
 def test_long_texts_are_counted_side_by_side() -> None:

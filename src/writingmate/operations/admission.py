@@ -27,5 +27,5 @@ async def admitted(
     try:
         return await ledger.hold(request_id, principal, order.bounded(), claim).open()
     except LimitReached:
-        careful = await asyncio.to_thread(order.counted)
-    return await ledger.hold(request_id, principal, careful, claim).open()
+        careful = await asyncio.to_thread(order.careful)
+    return await ledger.hold(request_id, principal, order.counted(careful.prompt_tokens), claim).open()

@@ -18,10 +18,10 @@ from writingmate.metering.hold import Hold
 from writingmate.metering.ledger import Ledger
 from writingmate.operations.admission import admitted
 from writingmate.operations.client import Client, Request
-from writingmate.operations.failures import as_answer
+from writingmate.operations.failures import as_answer, forget_key
 from writingmate.operations.orders import Order, Orders
 from writingmate.telemetry import log, metrics
-from writingmate.types import DialectName, Principal, Rate, Receipt, Route, Usage
+from writingmate.types import DialectName, Principal, Rate, Receipt, Usage
 from writingmate.upstream.base import Call, Timeouts, Upstream
 from writingmate.wire import sse
 
@@ -41,14 +41,16 @@ class Generate:
 
     async def run(self, dialect: DialectName, principal: Principal, request: Request, client: Client) -> None:
         """Answer one request. Raises ApiError and StalePrincipal before anything was sent."""
-        order = self.orders.take(dialect, principal, request.body)
+        order = await self.orders.take(dialect, principal, request.body)
         exchange = order.exchange(request.id)
         _note(request, principal, order)
         hold = await admitted(self.ledger, request.id, principal, order)
         async with hold:
+            if order.own_key is not None:
+                hold.mark("byok")
             if hold.clamped:
-                exchange = order.exchange(request.id, hold.completion_tokens // order.choices)
-            answer = _Answer(self, exchange, hold, client, principal, order.route)
+                exchange = order.exchange(request.id, order.each(hold.completion_tokens))
+            answer = _Answer(self, exchange, hold, client, principal, order)
             metrics.held(hold.messages)
             try:
                 await client.while_connected(answer.give())
@@ -70,8 +72,9 @@ class _Answer:
         hold: Hold,
         client: Client,
         principal: Principal,
-        route: Route,
+        order: Order,
     ) -> None:
+        route = order.route
         self._upstream = operation.upstreams.get(route.provider.name, operation.network)
         self._timeouts = operation.timeouts
         self._exchange = exchange
@@ -79,6 +82,7 @@ class _Answer:
         self._client = client
         self._principal = principal
         self._route = route
+        self._own_key = order.own_key
         self._receipt: Receipt | None = None
         self._owed = False  # the provider has been asked and has not refused
 
@@ -89,7 +93,7 @@ class _Answer:
         except UpstreamError as error:
             self._owed = False
             self._report(error)
-            raise as_answer(error) from error
+            raise as_answer(error, own_key=self._own_key) from error
 
     async def _whole(self) -> None:
         bodies = []
@@ -137,7 +141,7 @@ class _Answer:
         """The provider died after the 200: what came is charged, an error frame ends the stream."""
         self._report(error)
         self._hold.mark("broken")
-        await self._finish(as_answer(error))
+        await self._finish(as_answer(error, own_key=self._own_key))
 
     async def _finish(self, error: ApiError | None) -> None:
         """Settle, then the last frames: the count, and either the dialect's end or an error."""
@@ -200,6 +204,8 @@ class _Answer:
         return headers
 
     def _report(self, error: UpstreamError) -> None:
+        if self._own_key is not None:
+            forget_key(error, self._own_key)
         provider = self._route.provider.name
         metrics.upstream_failed(provider, type(error).__name__)
         log.failure("upstream_failed", error, request_id=self._hold.request_id, provider=provider)

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from time import time
 
 from writingmate.catalog.resolve import Catalog
-from writingmate.dialects import demand, prompt
+from writingmate.dialects import attachments, demand
 from writingmate.dialects.exchange import GRAMMARS, Exchange
-from writingmate.metering import tokens
-from writingmate.metering.estimate import bound
 from writingmate.metering.limits import limits
+from writingmate.metering.prompts.careful import Careful, careful
 from writingmate.operations.body_limit import check_body
+from writingmate.operations.own_routes import OwnRoutes
 from writingmate.types import DialectName, Endpoint, Estimate, Limit, Model, Plan, Principal, Route
 from writingmate.wire import document
 from writingmate.wire.document import Document
@@ -22,7 +22,10 @@ ENDPOINTS: dict[DialectName, Endpoint] = {"chat": "chat.completions", "completio
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """What is asked for, of which model, by which route, against which limits; ``size`` in bytes."""
+    """What is asked for, of which model, by which route, against which limits; ``size`` in bytes.
+
+    ``own_key`` is the caller's own key of the route's provider, where it goes out with that.
+    """
 
     dialect: DialectName
     asked: Document
@@ -30,11 +33,11 @@ class Order:
     model: Model
     route: Route
     limits: tuple[Limit, ...]
+    own_key: str | None = None
 
-    @property
-    def choices(self) -> int:
-        """Answers that are generated."""
-        return demand.choices(self.asked)
+    def each(self, completion_tokens: int) -> int:
+        """What each answer may take of so many tokens, at least 1."""
+        return max(1, completion_tokens // demand.choices(self.asked) - demand.predicted(self.asked))
 
     def exchange(self, request_id: str, max_tokens: int | None = None) -> Exchange:
         """The conversation with the provider, each choice held down to ``max_tokens``.
@@ -54,19 +57,20 @@ class Order:
 
     def bounded(self) -> Estimate:
         """The most that it may cost, without reading it."""
-        most = demand.tokens(self.asked)
-        cap = self.model.max_output_tokens if most is None else most
-        bounds = bound(self.size, cap, self.choices)
-        return self._estimate(bounds.prompt_tokens, bounds.completion_tokens, None)
+        return self._estimate(attachments.cheap(self.asked, self.size), self._output(), None)
 
-    def counted(self) -> Estimate:
-        """The same with the prompt's tokens counted, content to get less room for the answer.
+    def careful(self) -> Careful:
+        """The prompt's tokens counted. It reads the whole prompt: call it off the event loop."""
+        return careful(self.asked, dialect=self.dialect, slug=self.model.slug)
 
-        It reads the whole prompt: call it off the event loop.
-        """
-        bounded = self.bounded()
-        prompt_tokens = min(bounded.prompt_tokens, tokens.count(prompt.text(self.asked)))
-        return self._estimate(prompt_tokens, bounded.completion_tokens, self.choices)
+    def counted(self, prompt_tokens: int) -> Estimate:
+        """The most that it may cost with a prompt of so many tokens, content to get less of the answer."""
+        shortest = demand.choices(self.asked) * (1 + demand.predicted(self.asked))
+        output = self._output()
+        return self._estimate(prompt_tokens, output, min(output, shortest))
+
+    def _output(self) -> int:
+        return demand.output(self.asked, self.model.max_output_tokens)
 
     def _estimate(self, prompt_tokens: int, completion_tokens: int, least_tokens: int | None) -> Estimate:
         return Estimate(
@@ -84,17 +88,28 @@ class Order:
 
 @dataclass(frozen=True, slots=True)
 class Orders:
-    """Takes orders. ``plan_of`` says what a caller's workspace may use."""
+    """Takes orders.
+
+    ``plan_of`` says what a caller's workspace may use; ``own`` finds the route of a caller's own key.
+    """
 
     catalog: Catalog
     plan_of: Callable[[Principal], Plan]
+    own: OwnRoutes
 
-    def take(self, dialect: DialectName, principal: Principal, body: bytes) -> Order:
-        """Read a request's body. Raises ApiError, in the order of WIRE §2.3: size, shape, model, plan."""
+    async def take(self, dialect: DialectName, principal: Principal, body: bytes) -> Order:
+        """Read a request's body. Raises ApiError, in the order of WIRE §2.3: size, shape, model, plan.
+
+        And StalePrincipal, if the caller's own key was removed since the principal was read.
+        """
         plan = self.plan_of(principal)
         check_body(plan, len(body))
         asked = document.parse(body)
         GRAMMARS[dialect].check(asked)
         model = self.catalog.resolve(principal, plan, document.value(asked["model"]))
-        against = limits(principal, plan, model.tier, time())
-        return Order(dialect, asked, len(body), model, model.routes[0], against)
+        byok = principal.byok and plan.byok
+        own = await self.own.route(principal, model) if byok else None
+        against = limits(principal, plan, model.tier, time(), byok=own is not None)
+        if own is None:
+            return Order(dialect, asked, len(body), model, model.routes[0], against)
+        return Order(dialect, asked, len(body), model, own, against, own.provider.api_key)
