@@ -6,6 +6,7 @@ import gc
 import os
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
+from functools import partial
 from pathlib import Path
 
 from writingmate import __version__
@@ -28,12 +29,14 @@ from writingmate.local import progress, rows
 from writingmate.local.upstream import LocalUpstream
 from writingmate.local.weights import Weights
 from writingmate.metering.ledger import Ledger
+from writingmate.operations.beforehand import Beforehand
 from writingmate.operations.client import Client, Request
 from writingmate.operations.generate import Generate
 from writingmate.operations.invitations import Invitations
 from writingmate.operations.models import get_model, list_models
 from writingmate.operations.orders import Orders
 from writingmate.operations.own_routes import OwnRoutes
+from writingmate.operations.reports import Reports
 from writingmate.providers.configured import asked, configured, for_own_keys, known_names, notes
 from writingmate.settings import Settings, read_settings
 from writingmate.storage.engine import Database
@@ -47,6 +50,7 @@ from writingmate.vault.credentials import Credentials
 from writingmate.vault.keys import Keyring, keyring_file
 from writingmate.workspaces.plans import REFRESH_SECONDS as PLANS_SECONDS
 from writingmate.workspaces.plans import Plans
+from writingmate.workspaces.store import require_sight
 
 LAST_USED_SECONDS = 30.0
 COLLECTIONS = (
@@ -140,7 +144,7 @@ class Gateway:
         credentials = Credentials(database, Box(Keyring(keyring_file(settings))))
         orders = Orders(catalog, plans.of, OwnRoutes(catalog, credentials))
         generate = Generate(orders, ledger, network, {rows.PROVIDER.name: local}, timeouts)
-        self._serve(database, directory, _operations(catalog, plans, generate))
+        self._serve(database, directory, _operations(database, catalog, plans, generate))
         for note in notes(settings):
             log.event("notice", detail=note)
 
@@ -176,14 +180,21 @@ def create(settings: Settings | None = None) -> Gateway:
     return Gateway(settings or read_settings(os.environ))
 
 
-def _operations(catalog: Catalog, plans: Plans, generate: Generate) -> Operations:
+def _operations(database: Database, catalog: Catalog, plans: Plans, generate: Generate) -> Operations:
     async def models(principal: Principal, _: Request, client: Client) -> None:
         await client.reply(200, {}, list_models(catalog, principal, plans.of(principal)))
 
     async def model(slug: str, principal: Principal, _: Request, client: Client) -> None:
         await client.reply(200, {}, get_model(catalog, principal, plans.of(principal), slug))
 
-    return Operations(generate.run, models, model)
+    async def sight(principal: Principal, user_id: str) -> None:
+        """A member sees their own usage, an owner everybody's."""
+        workspace_id, by = principal.workspace_id, principal.user_id
+        await database.read(partial(require_sight, workspace_id=workspace_id, of=user_id, by=by))
+
+    reports = Reports(database, plans.of, sight)
+    beforehand = Beforehand(generate.orders, database)
+    return Operations(generate.run, models, model, reports.usage, reports.receipt, beforehand.run)
 
 
 def _local(settings: Settings, network: HttpClient) -> LocalUpstream:

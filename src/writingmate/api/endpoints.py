@@ -20,6 +20,8 @@ _BY_PLAN: Final = (PermissionDenied, BodyTooLarge)
 """What an operation may refuse by the caller's plan alone."""
 
 Operation: TypeAlias = Callable[[Principal, Request, Client], Awaitable[None]]
+Named: TypeAlias = Callable[[str, Principal, Request, Client], Awaitable[None]]
+Generation: TypeAlias = Callable[[DialectName, Principal, Request, Client], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,11 +32,17 @@ class Operations:
         generate: one text generation, in a dialect (`operations.generate.Generate.run`).
         models: every model that the principal may use.
         model: one of them, by its slug.
+        usage: where the principal's limits stand.
+        receipt: one request's count, by its id.
+        estimate: what a text generation would cost (`operations.beforehand.Beforehand.run`).
     """
 
-    generate: Callable[[DialectName, Principal, Request, Client], Awaitable[None]]
+    generate: Generation
     models: Operation
-    model: Callable[[str, Principal, Request, Client], Awaitable[None]]
+    model: Named
+    usage: Operation
+    receipt: Named
+    estimate: Generation
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +70,29 @@ class Endpoints:
         principal = await identify(connection, self.directory, fresh=True)
         await self.operations.model(slug, principal, _request(connection, client, b""), client)
 
+    async def usage(self, connection: Connection, client: Responder) -> None:
+        """``GET /usage``."""
+        principal = await identify(connection, self.directory, fresh=True)
+        await self.operations.usage(principal, _request(connection, client, b""), client)
+
+    async def receipt(self, request_id: str, connection: Connection, client: Responder) -> None:
+        """``GET /usage/{request_id}``."""
+        principal = await identify(connection, self.directory, fresh=True)
+        await self.operations.receipt(request_id, principal, _request(connection, client, b""), client)
+
+    async def estimate(self, dialect: DialectName, connection: Connection, client: Responder) -> None:
+        """``POST /estimate/…``; a key that was removed since the caller was read is read again."""
+        principal = await identify(connection, self.directory, fresh=True)
+        request = _request(connection, client, await connection.json())
+        for _ in range(ATTEMPTS):
+            try:
+                await self.operations.estimate(dialect, principal, request, client)
+            except StalePrincipal:
+                principal = await identify(connection, self.directory, fresh=True)
+            else:
+                return
+        raise _changing()
+
     async def _generate(self, dialect: DialectName, connection: Connection, client: Responder) -> None:
         principal = await identify(connection, self.directory)
         request = _request(connection, client, await connection.json())
@@ -79,7 +110,11 @@ class Endpoints:
                     raise
             else:
                 return
-        raise Unavailable("Keys or workspaces of this server keep changing. Try again.")
+        raise _changing()
+
+
+def _changing() -> Unavailable:
+    return Unavailable("Keys or workspaces of this server keep changing. Try again.")
 
 
 def _request(connection: Connection, client: Responder, body: bytes) -> Request:

@@ -22,6 +22,7 @@ from writingmate.api.responder import Responder
 
 API: Final = b"/api/openai/v1"
 MODELS: Final = API + b"/models/"
+USAGE: Final = API + b"/usage/"
 INVITATIONS: Final = b"/invitations/"
 
 Endpoint: TypeAlias = Callable[[Connection, Responder], Awaitable[None]]
@@ -58,11 +59,15 @@ class Routes:
         probes: Probes,
     ) -> None:
         self._model = endpoints.model
+        self._receipt = endpoints.receipt
         self._invitations = invitations
         self._table: dict[bytes, Route] = {
             API + b"/chat/completions": _write("chat.completions", endpoints.chat),
             API + b"/completions": _write("completions", endpoints.completions),
             API + b"/models": _read("models", endpoints.models),
+            API + b"/usage": _read("usage", endpoints.usage),
+            API + b"/estimate/chat/completions": _write("estimate", partial(endpoints.estimate, "chat")),
+            API + b"/estimate/completions": _write("estimate", partial(endpoints.estimate, "completions")),
             API + b"/openapi.yaml": _read("openapi", description.yaml),
             API + b"/openapi.json": _read("openapi", description.json),
             API + b"/docs": _read("docs", docs.page),
@@ -78,6 +83,8 @@ class Routes:
         if route is None and path.startswith(MODELS) and len(path) > len(MODELS):
             slug = unquote(path[len(MODELS) :])
             return _read("models.one", partial(self._model, slug))
+        if route is None and path.startswith(USAGE) and len(path) > len(USAGE):
+            return _read("usage.one", partial(self._receipt, unquote(path[len(USAGE) :])))
         if route is None and path.startswith(INVITATIONS) and len(path) > len(INVITATIONS):
             return self._invitation(path[len(INVITATIONS) :].decode("latin-1"))
         return route

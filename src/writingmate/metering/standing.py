@@ -12,8 +12,8 @@ from writingmate.metering.counting import messages_of
 from writingmate.metering.decision import decide
 from writingmate.metering.rates import NONE, SECONDS, Rates, Recent, rate_keys
 from writingmate.metering.windows import Counters, WindowKey, key, keys
-from writingmate.storage.tables import entries, holds, windows
-from writingmate.types import Admission, Estimate, Limit
+from writingmate.storage.tables import daily_message_count, entries, holds, windows
+from writingmate.types import Admission, Estimate, Limit, Principal
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,10 +30,41 @@ class Standing:
         return max(0, self.limit.allowed - self.used - self.held)
 
 
+@dataclass(frozen=True, slots=True)
+class Used:
+    """Messages and tokens of one user in one workspace on one day."""
+
+    messages: int
+    input_tokens: int
+    output_tokens: int
+
+
+def used_on(connection: Connection, principal: Principal, day: str) -> Used:
+    """What ``principal`` has used of all models on the UTC ``day``, by all keys: from the aggregate."""
+    table = daily_message_count.c
+    sums = [
+        func.coalesce(func.sum(column), 0)
+        for column in (table.count, table.input_tokens, table.output_tokens)
+    ]
+    row = connection.execute(
+        select(*sums).where(
+            table.workspace_id == principal.workspace_id, table.day == day, table.user_id == principal.user_id
+        )
+    ).one()
+    return Used(*map(int, row))
+
+
 def standings(connection: Connection, limits: Sequence[Limit], now: float) -> list[Standing]:
     """Where each of ``limits`` stands at ``now`` (UNIX seconds): a look-up by key for each."""
     counters, counted = _read(connection, limits, now)
     return [_standing(limit, counters, counted) for limit in limits]
+
+
+def overview(
+    connection: Connection, principal: Principal, limits: Sequence[Limit], *, day: str, now: float
+) -> tuple[list[Standing], Used]:
+    """Where each of ``limits`` stands, and what ``principal`` has used on ``day``, in one snapshot."""
+    return standings(connection, limits, now), used_on(connection, principal, day)
 
 
 def foreseen(
