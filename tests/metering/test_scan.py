@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, Select, Table, insert, select, text
 
+from tests.metering.examples import entry_values
 from writingmate.metering import scan
 from writingmate.metering.scan import beyond, by_key, paged, workspaces_in
 from writingmate.metering.usage import Scope, _of_entries
@@ -16,36 +17,12 @@ from writingmate.storage.tables import daily_message_count, entries, windows
 ROWS = 40_000
 
 
-def entry(number: int) -> dict[str, Any]:
-    return {
-        "workspace_id": f"ws_{number % 3}",
-        "request_id": f"req_{number:06}",
-        "user_id": "u",
-        "key_id": "k",
-        "model": "m",
-        "provider": "p",
-        "upstream_model": "m",
-        "endpoint": "chat.completions",
-        "prompt_tokens": 1,
-        "completion_tokens": 1,
-        "cached_tokens": 0,
-        "reasoning_tokens": 0,
-        "messages": 1,
-        "held_messages": 1,
-        "windows": "[]",
-        "flags": "",
-        "day": "2026-11-22",
-        "started_at": 1_795_348_800.0 + number,
-        "settled_at": 1_795_348_801.0 + number,
-    }
-
-
 @pytest.fixture
 def filled(database: Database) -> Database:
     """Enough rows that a planner would rather sort than look each one up; it knows how many there are."""
     ids = [{"workspace_id": f"ws_{number % 3}", "number": f"{number:06}"} for number in range(ROWS)]
     with database.transaction() as connection:
-        connection.execute(insert(entries), [entry(number) for number in range(ROWS)])
+        connection.execute(insert(entries), [entry_values(number) for number in range(ROWS)])
         connection.execute(
             text("INSERT INTO windows VALUES (:workspace_id, :number, 'messages', 'lifetime', 0, 0)"), ids
         )
