@@ -117,11 +117,11 @@ def _measure(database: Database, url: str, rows: int) -> list[Figure]:
 
 
 def _size(database: Database) -> int:
-    """Bytes on disk, indexes included."""
-    if database.path is not None:
-        return database.path.stat().st_size
+    """Bytes, indexes included."""
+    pages = "SELECT page_count * page_size FROM pragma_page_count(), pragma_page_size()"
+    whole = pages if database.dialect == "sqlite" else "SELECT pg_database_size(current_database())"
     with database.reading() as connection:
-        return connection.scalar(text("SELECT pg_database_size(current_database())")) or 0
+        return connection.scalar(text(whole)) or 0
 
 
 def _left(database: Database) -> int:
