@@ -29,6 +29,8 @@ from writingmate.local import progress, rows
 from writingmate.local.upstream import LocalUpstream
 from writingmate.local.weights import Weights
 from writingmate.metering.ledger import Ledger
+from writingmate.metering.retention import SECONDS as ROLL_UP_SECONDS
+from writingmate.metering.retention import Retention
 from writingmate.operations.beforehand import Beforehand
 from writingmate.operations.client import Client, Request
 from writingmate.operations.generate import Generate
@@ -135,6 +137,7 @@ class Gateway:
                 Job("signing keys", REFRESH_SECONDS, directory.refresh),
                 Job("last used", LAST_USED_SECONDS, directory.flush_last_used),
                 Job("plans", PLANS_SECONDS, plans.refresh),
+                Job("roll-up", ROLL_UP_SECONDS, Retention(database, settings.retention_days).run),
             ],
             [_discovery(settings, catalog, asked(providers, own), network).run],
         )

@@ -76,7 +76,7 @@ def create() -> Application:
         return failing
     clock = Clock()
     description = Description("http://127.0.0.1")
-    endpoints = Endpoints(FakeDirectory(), Operations(held, models, model))
+    endpoints = Endpoints(FakeDirectory(), Operations(held, models, model, models, model, held))
     invitations = InvitationEndpoints(FakeDirectory(), NoInvitations())
     routes = Routes(endpoints, invitations, description, Docs(description), Probes([]))
     return WithExtras(DataPlane(routes, clock, _settings()), clock)

@@ -246,7 +246,9 @@ async def served(
     settings = settings or Settings(port=0)
     everything = Served(clock=Clock(grain))
     description = Description("http://127.0.0.1")
-    endpoints = Endpoints(everything.directory, Operations(everything.run, models, model))
+    endpoints = Endpoints(
+        everything.directory, Operations(everything.run, models, model, models, model, everything.run)
+    )
     nobody = InvitationEndpoints(everything.directory, NoInvitations())
     routes = Routes(endpoints, invitations or nobody, description, Docs(description), Probes(checks))
     everything.plane = DataPlane(routes, everything.clock, settings)

@@ -129,7 +129,7 @@ EVENT = b"data: " + msgspec.json.encode(CHUNK) + b"\n\n"
     [
         (MODELS, 200, b'{"object":"list","data":[{"id":"x"}]}', "'created' is a required property"),
         (MODELS, 418, ENVELOPE, "not described"),
-        (MODELS, 401, ENVELOPE, "'invalid_api_key' was expected"),
+        (MODELS, 401, ENVELOPE, "is not one of ['invalid_api_key', 'provider_key_rejected']"),
         (MODELS, 400, b'{"error":"x"}', "is not of type 'object'"),
         (MODELS, 400, b'{"error":{"message":"x"}}', "'type' is a required property"),
         (MODELS, 400, ENVELOPE.replace(b"null}", b"7}"), "7 is not of type"),

@@ -68,7 +68,9 @@ def test_every_documented_error_code_is_given() -> None:
 
 
 def commands(group: TyperGroup, path: str = "writingmate") -> Iterator[str]:
-    """Every command that does something, as it is typed."""
+    """Every command that does something, as it is typed; a group may do something by itself."""
+    if group.invoke_without_command:
+        yield path
     for name, command in group.commands.items():
         if isinstance(command, TyperGroup):
             yield from commands(command, f"{path} {name}")

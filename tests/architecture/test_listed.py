@@ -31,7 +31,9 @@ def rows(page: str) -> dict[str, str]:
 
 
 def options(group: TyperGroup, path: str = "writingmate") -> Iterator[tuple[str, set[str]]]:
-    """Every command and its own options."""
+    """Every command and its own options; a group may be one too."""
+    if group.invoke_without_command:
+        yield path, {option for parameter in group.params for option in parameter.opts}
     for name, command in group.commands.items():
         if isinstance(command, TyperGroup):
             yield from options(command, f"{path} {name}")

@@ -3,9 +3,13 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from sqlalchemy import insert
 
 from tests.cli.commands import Commands
+from tests.metering.examples import entry_values
 from writingmate.errors import ConfigurationError, Conflict, Gone, InvalidRequest, NotFound, PermissionDenied
+from writingmate.storage.engine import Database
+from writingmate.storage.tables import entries
 
 ADA, BOB = "ada@example.org", "bob@example.org"
 
@@ -127,6 +131,34 @@ def test_what_others_used_is_shown_to_owners(commands: Commands, team: str) -> N
         commands.run("usage", "--workspace", team, "--as", BOB)
     with pytest.raises(ConfigurationError, match="--workspace"):
         commands.run("usage", "--as", ADA)
+
+
+def test_a_request_is_explained_to_who_sent_it_and_to_owners(commands: Commands, team: str) -> None:
+    join(commands, team)
+    users = {user["email"]: user["user_id"] for user in commands.json("users", "list")}
+    database = Database.open(commands.environ["WRITINGMATE_DATABASE_URL"])
+    with database.transaction() as connection:
+        for name in (ADA, BOB):
+            row = {
+                **entry_values(0),
+                "workspace_id": team,
+                "request_id": f"req_{name}",
+                "user_id": users[name],
+            }
+            connection.execute(insert(entries), [row])
+    database.close()
+
+    def explained(request: str, who: str) -> str:
+        said = commands.json("usage", "explain", f"req_{request}", "--workspace", team, "--as", who)
+        return str(said["user_id"])
+
+    assert explained(ADA, ADA) == users[ADA]
+    assert explained(BOB, ADA) == explained(BOB, BOB) == users[BOB]
+    for request in (ADA, "none"):
+        with pytest.raises(PermissionDenied, match="Only an owner"):
+            explained(request, BOB)
+    with pytest.raises(ConfigurationError, match="--workspace"):
+        commands.run("usage", "explain", f"req_{ADA}", "--as", ADA)
 
 
 def test_a_deleted_workspace_takes_its_pinned_keys_along(commands: Commands, team: str) -> None:

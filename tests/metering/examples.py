@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from sqlalchemy import Table, func, select, update
 
 from writingmate.metering.audit import audit
@@ -33,6 +35,31 @@ def estimate(messages: int = 1, *limits: Limit, completion: int = 0) -> Estimate
         completion,
         limits,
     )
+
+
+def entry_values(number: int) -> dict[str, Any]:
+    """A right row of `entries`, one a second, of three workspaces in turn."""
+    return {
+        "workspace_id": f"ws_{number % 3}",
+        "request_id": f"req_{number:06}",
+        "user_id": "u",
+        "key_id": "k",
+        "model": "m",
+        "provider": "p",
+        "upstream_model": "m",
+        "endpoint": "chat.completions",
+        "prompt_tokens": 1,
+        "completion_tokens": 1,
+        "cached_tokens": 0,
+        "reasoning_tokens": 0,
+        "messages": 1,
+        "held_messages": 1,
+        "windows": "[]",
+        "flags": "",
+        "day": "2026-11-22",
+        "started_at": 1_795_348_800.0 + number,
+        "settled_at": 1_795_348_801.0 + number,
+    }
 
 
 def count(database: Database, table: Table) -> int:

@@ -6,6 +6,7 @@ from sqlalchemy import delete, insert, text, update
 from tests.metering.examples import estimate, limit, principal
 from writingmate.metering.audit import SHOWN, Report, audit
 from writingmate.metering.ledger import Ledger
+from writingmate.metering.retention import roll_up
 from writingmate.storage.engine import Database
 from writingmate.storage.tables import daily_message_count, entries, windows
 from writingmate.types import Usage
@@ -104,3 +105,57 @@ async def test_an_entry_copied_by_hand_is_found(books: Database) -> None:
         connection.execute(update(entries).where(entries.c.request_id == "r1").values(user_id="user_two"))
         connection.execute(update(daily_message_count).values(count=12))
     assert not report(books).clean
+
+
+LIMITS = "limits as [subject, meter, period, allowed, left]"
+NOT_THE_PLAN = "no limit of the plan, because the provider's key was the user's own"
+ROLLUP = "rollups ws_one/2026-11-22/user_one/key_one/openai/gpt-5-mini"
+
+
+@pytest.mark.parametrize(
+    ("change", "complaint"),
+    [
+        ("UPDATE rollups SET messages = 15", f"{COUNT}: count is 14, must be 15"),
+        ("UPDATE rollups SET prompt_tokens = 1", f"{COUNT}: input_tokens is 210000, must be 1"),
+        ("UPDATE rollups SET completion_tokens = 1", f"{COUNT}: output_tokens is 10, must be 1"),
+        ("UPDATE rollups SET requests = 0", f"{ROLLUP}: requests is 0, must be 1"),
+        ("UPDATE rollups SET cached_tokens = -1", f"{ROLLUP}: cached_tokens is -1, must be at least 0"),
+        ("DELETE FROM rollups", f"{COUNT}: count is 14, must be 0"),
+        ("UPDATE rolled_windows SET used = 13", f"{WINDOW}: used is 14, must be 13"),
+        ("UPDATE rolled_windows SET used = -1", f"rolled_{WINDOW}: used is -1, must be at least 0"),
+        ("DELETE FROM rolled_windows", f"{WINDOW}: used is 14, must be 0"),
+    ],
+)
+async def test_sums_of_entries_are_held_against_the_balances_too(
+    books: Database, change: str, complaint: str
+) -> None:
+    await roll_up(books, "2026-11-23")
+    found = report(books)
+    assert found.clean
+    assert (found.entries, found.rolled_up) == (0, 3)
+    with books.transaction() as connection:
+        connection.execute(text(change))
+    assert str(report(books).first) == complaint
+
+
+@pytest.mark.parametrize(
+    ("change", "complaint"),
+    [
+        (
+            """UPDATE entries SET windows = '[["workspace"]]' WHERE request_id = 'r2'""",
+            'entries ws_one/r2: windows is [["workspace"]], must be ' + LIMITS,
+        ),
+        (
+            "UPDATE entries SET flags = 'byok' WHERE request_id = 'r1'",
+            "entries ws_one/r1: windows is workspace/messages:pro/2026-11-22, must be " + NOT_THE_PLAN,
+        ),
+        (
+            """UPDATE holds SET windows = '[["workspace","messages:pro","2026-11-22",3]]'""",
+            "holds ws_one/open: held against workspace/messages:pro/2026-11-22 is 4, must be at most 3",
+        ),
+    ],
+)
+async def test_limits_that_cannot_be_are_named(books: Database, change: str, complaint: str) -> None:
+    with books.transaction() as connection:
+        connection.execute(text(change))
+    assert str(report(books).first) == complaint

@@ -35,11 +35,11 @@ async def test_a_request_is_held_then_settled(database: Database, ledger: Ledger
         assert window(database, LIMIT) == (0, 3)
         hold.observe(Usage(19_000, 3_000, 4_000, 100))
         hold.served_by("req-upstream")
-        hold.mark("byok")
+        hold.mark("cancelled")
         receipt = await hold.settle()
         assert held(database) == set()
     usage = Usage(19_000, 3_000, 4_000, 100)
-    assert receipt == Receipt("r1", 2, usage, frozenset({"byok"}), remaining=8)
+    assert receipt == Receipt("r1", 2, usage, frozenset({"cancelled"}), remaining=8)
     assert window(database, LIMIT) == (2, 0)
     assert_clean(database)
 

@@ -44,7 +44,7 @@ def _everywhere(*, data_dir: DataDir = None, version: Version = False) -> None: 
     remember(data_dir)
 
 
-for _module in (serve, init, usage, audit, doctor, openapi):
+for _module in (serve, init, audit, doctor, openapi):
     _module.add_to(app)
 for _name, _module in (
     ("keys", keys),
@@ -54,6 +54,7 @@ for _name, _module in (
     ("models", models),
     ("openrouter-key", own_keys),
     ("vault", vault),
+    ("usage", usage),
     ("db", database),
 ):
     app.add_typer(_module.app, name=_name)

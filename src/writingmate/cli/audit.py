@@ -42,8 +42,8 @@ def _print(report: Report) -> None:
         print(difference, file=sys.stderr)
     found = "no difference" if report.clean else f"differences: {report.differences}"
     print(
-        f"Read {report.entries} entries, {report.holds} open holds, {report.counts} daily counts and "
-        f"{report.windows} windows: {found}."
+        f"Read {report.entries} entries, sums of {report.rolled_up} more, {report.holds} open holds, "
+        f"{report.counts} daily counts and {report.windows} windows: {found}."
     )
 
 
@@ -51,6 +51,7 @@ def _described(report: Report) -> dict[str, object]:
     return {
         "clean": report.clean,
         "entries": report.entries,
+        "rolled_up": report.rolled_up,
         "holds": report.holds,
         "counts": report.counts,
         "windows": report.windows,

@@ -6,7 +6,7 @@ On a terminal, tables are drawn by Rich; into a pipe go bare columns, without co
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 
 
@@ -15,6 +15,17 @@ def document(value: object) -> None:
     import msgspec
 
     print(msgspec.json.encode(value).decode())
+
+
+def documents(values: Iterable[object]) -> None:
+    """One JSON list, an element a line, written as they come."""
+    import msgspec
+
+    between = "["
+    for value in values:
+        print(between + msgspec.json.encode(value).decode(), end="")
+        between = ",\n "
+    print("[]" if between == "[" else "]")
 
 
 def table(columns: Sequence[str], rows: Sequence[Sequence[object]], *, empty: str) -> None:

@@ -148,6 +148,14 @@ class Settings:
         float,
         Meta(ge=1, le=_DAY, description="Seconds without a heartbeat until others settle a node's holds."),
     ] = 30.0
+    retention_days: Annotated[
+        int,
+        Meta(
+            ge=0,
+            le=36_500,
+            description="Days that requests stay in the ledger one by one; 0 keeps them for ever.",
+        ),
+    ] = 400
     timeouts: TimeoutSection = field(default_factory=TimeoutSection)
     providers: dict[str, ProviderSection] = field(default_factory=dict)
     models: dict[str, ModelSection] = field(default_factory=dict)

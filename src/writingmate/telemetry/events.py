@@ -54,6 +54,7 @@ EVENTS: Mapping[str, Event] = MappingProxyType(
         # the background
         "job_failed": _event("error", "job"),
         "holds_swept": _event("warning", "node nodes holds messages"),
+        "entries_rolled_up": _event("info", "entries left windows"),
         "lease_lost": _event("error", "node seconds"),
         "writer_failed": _event("error", "commands ms"),
         "database_unavailable": _event("error", "ms"),
