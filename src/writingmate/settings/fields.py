@@ -148,6 +148,9 @@ class Settings:
         float,
         Meta(ge=1, le=_DAY, description="Seconds without a heartbeat until others settle a node's holds."),
     ] = 30.0
+    idempotency_hours: Annotated[
+        float, Meta(gt=0, le=720, description="Hours that an answer is kept for its `Idempotency-Key`.")
+    ] = 24.0
     timeouts: TimeoutSection = field(default_factory=TimeoutSection)
     providers: dict[str, ProviderSection] = field(default_factory=dict)
     models: dict[str, ModelSection] = field(default_factory=dict)
