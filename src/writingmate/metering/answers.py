@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Final
 
 from sqlalchemy import Connection, bindparam, case, delete, exists, select
@@ -58,16 +59,15 @@ class Answers:
         Raises StalePrincipal if identities have changed since ``revision``: no hold will check it.
         """
         now = self._now()
-        return await self._database.read(
-            lambda connection: _find(connection, key, request_hash, revision, now)
-        )
+        query = partial(_find, key=key, request_hash=request_hash, revision=revision, now=now)
+        return await self._database.read(query)
 
     async def delete_expired(self) -> int:
         """Delete what has expired, page by page; how many."""
         now = self._now()
         total = 0
         while True:
-            found = await self._database.write(lambda connection: _delete_page(connection, now))
+            found = await self._database.write(partial(_delete_page, now=now))
             total += found
             if found < PAGE:
                 return total
@@ -111,9 +111,8 @@ def _delete_page(connection: Connection, now: float) -> int:
         select(*_KEY).where(_EXPIRED).order_by(answers.c.expires_at).limit(PAGE), {"now": now}
     ).all()
     if page:
-        one = delete(answers).where(_EXPIRED, *(column == bindparam(f"_{column.name}") for column in _KEY))
-        connection.execute(
-            one,
-            [{"now": now, **{f"_{name}": value for name, value in row._mapping.items()}} for row in page],
-        )
+        names = [f"of_{column.name}" for column in _KEY]
+        these = [column == bindparam(name) for column, name in zip(_KEY, names, strict=True)]
+        rows = [{"now": now, **dict(zip(names, key, strict=True))} for key in page]
+        connection.execute(delete(answers).where(_EXPIRED, *these), rows)
     return len(page)

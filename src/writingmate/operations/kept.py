@@ -23,9 +23,8 @@ LARGE: Final = 32 << 10
 BATCH: Final = 64 << 10
 """Bytes of events that are sent together, so that a slow client holds back the rest."""
 
-_LEVEL = (
-    1  # events are much alike: it makes them six times smaller, and higher levels cost more than they save
-)
+_LEVEL: Final = 1
+"""Events are much alike and get six times smaller; higher levels cost more than they save."""
 
 
 class Seal(Protocol):
