@@ -14,11 +14,12 @@ import httpx2
 import pytest
 from sqlalchemy import Row, select, update
 
-from tests.api.raw import ask, dial
+from tests.api.raw import ask, dial, until
 from tests.fakes.openai_upstream import FakeOpenAI, Fault
 from tests.live import Live, serving, settings_for
 from tests.operations.conftest import SECRET
 from tests.operations.test_generate import HELLO, STREAM, error_of, settled
+from writingmate import app
 from writingmate.identity import store
 from writingmate.identity.records import KeyOptions
 from writingmate.metering.audit import audit
@@ -401,3 +402,21 @@ async def test_a_large_body_is_hashed_as_a_small_one_is() -> None:
     assert await hashed("a", b"body") != await hashed("b", b"body")
     assert await hashed("a", b"x" * 300_000) == await hashed("a", b"x" * 300_000)
     assert len(await hashed("a", b"x" * 300_000)) == 32
+
+
+async def test_what_has_expired_is_deleted_in_the_background(
+    fake: FakeOpenAI, tmp_path: Path, sqlite_file_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(app, "EXPIRED_SECONDS", 0.01)
+    with serving(settings(fake, tmp_path, sqlite_file_url)) as live:
+        headers = {"authorization": f"Bearer {live.key}", **ONCE}
+        async with httpx2.AsyncClient(base_url=live.api, headers=headers) as client:
+            assert (await client.post("/chat/completions", json=HELLO)).status_code == 200
+        with live.database.transaction() as connection:
+            connection.execute(update(tables.answers).values(expires_at=1.0))
+
+        def kept() -> bool:
+            with live.database.reading() as connection:
+                return connection.execute(select(tables.answers.c.request_id)).first() is not None
+
+        await until(lambda: not kept())
