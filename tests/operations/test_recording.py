@@ -8,8 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from writingmate.api.presence import Line, while_present
-from writingmate.errors import BadGateway
+from writingmate.errors import BadGateway, ClientLeft
 from writingmate.metering.commands import Claim
 from writingmate.operations.kept import MOST_BYTES, Kept, opened
 from writingmate.operations.recording import Recording
@@ -24,10 +23,10 @@ DONE = b"data: [DONE]\n\n"
 
 
 class Listener:
-    """A client on a line of ours; what it got is in ``heard``."""
+    """A client; what it got is in ``heard``."""
 
     def __init__(self) -> None:
-        self.line = Line(lambda: None)
+        self.left = asyncio.Event()
         self.heard: list[object] = []
 
     async def reply(self, status: int, headers: Mapping[str, str], body: bytes) -> None:
@@ -49,10 +48,15 @@ class Listener:
         self.heard.append(frames)
 
     async def while_connected(self, work: Awaitable[None]) -> None:
-        async def receive() -> dict[str, object]:
-            raise AssertionError("a line of ours tells by itself")
-
-        await while_present(work, self.line, receive)
+        working, leaving = asyncio.ensure_future(work), asyncio.ensure_future(self.left.wait())
+        try:
+            await asyncio.wait({working, leaving}, return_when=asyncio.FIRST_COMPLETED)
+            if not working.done():
+                raise ClientLeft
+        finally:
+            leaving.cancel()
+            working.cancel()
+            await asyncio.gather(working, leaving, return_exceptions=True)
 
 
 class Stage:
@@ -110,9 +114,8 @@ async def test_a_stream_is_kept_as_it_was_sent_pushed_events_too(stage: Stage) -
 async def test_work_goes_on_when_the_client_leaves(stage: Stage) -> None:
     working = asyncio.create_task(stage.recording.while_connected(stage.stream()))
     await stage.entered.wait()
-    stage.client.line.lost()
-    await asyncio.sleep(0)
-    await asyncio.sleep(0)
+    stage.client.left.set()
+    await left(stage)
     assert not working.done()
     stage.go_on.set()
     await working
@@ -124,37 +127,36 @@ async def test_work_goes_on_when_the_client_leaves(stage: Stage) -> None:
 
 
 async def test_work_is_done_even_if_the_client_left_before_it_began(stage: Stage) -> None:
-    stage.client.line.lost()
+    stage.client.left.set()
     stage.go_on.set()
     await stage.recording.while_connected(stage.stream())
     assert stage.ended == "well"
 
 
-@pytest.mark.parametrize("left", [False, True], ids=["client is there", "client has left"])
-async def test_the_end_of_the_servers_patience_cancels_the_work(stage: Stage, *, left: bool) -> None:
+@pytest.mark.parametrize("leaves", [False, True], ids=["client stays", "client leaves"])
+async def test_the_end_of_the_servers_patience_cancels_the_work(stage: Stage, *, leaves: bool) -> None:
     working = asyncio.create_task(stage.recording.while_connected(stage.stream()))
     await stage.entered.wait()
-    if left:
-        stage.client.line.lost()
-        await asyncio.sleep(0)
-        await asyncio.sleep(0)
+    if leaves:
+        stage.client.left.set()
+        await left(stage)
     working.cancel()
     with pytest.raises(asyncio.CancelledError):
         await working
     assert stage.ended == "cancelled"
 
 
-@pytest.mark.parametrize("left", [False, True], ids=["client is there", "client has left"])
-async def test_what_the_work_raises_is_raised(stage: Stage, *, left: bool) -> None:
+@pytest.mark.parametrize("leaves", [False, True], ids=["client stays", "client leaves"])
+async def test_what_the_work_raises_is_raised(stage: Stage, *, leaves: bool) -> None:
     async def work() -> None:
         await stage.go_on.wait()
         raise BadGateway("no")
 
     working = asyncio.create_task(stage.recording.while_connected(work()))
     await asyncio.sleep(0)
-    if left:
-        stage.client.line.lost()
-        await asyncio.sleep(0)
+    if leaves:
+        stage.client.left.set()
+        await left(stage)
     stage.go_on.set()
     with pytest.raises(BadGateway):
         await working
@@ -176,3 +178,10 @@ async def test_an_answer_that_cannot_be_sealed_is_not_kept(stage: Stage) -> None
     assert await stage.stored(b"{}") is not None
     stage.box.keyring.file.write_text("not a key\n")
     assert await stage.recording.kept(HEADERS, b"{}") is None
+
+
+async def left(stage: Stage) -> None:
+    """Until the recording knows that its client has left."""
+    async with asyncio.timeout(10):
+        while not stage.recording._left:  # noqa: ASYNC110  it tells nobody
+            await asyncio.sleep(0)
