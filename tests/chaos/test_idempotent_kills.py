@@ -97,14 +97,20 @@ async def leave(gateway: GatewayProcess, key: str, body: dict[str, Any]) -> None
         await anext(answer.aiter_bytes())
 
 
+async def ended(gateway: GatewayProcess) -> int:
+    """Wait until the process is over; its exit code."""
+    code = await asyncio.to_thread(gateway.process.wait, 60)
+    if gateway.process.stdout is not None:
+        gateway.process.stdout.close()
+    return code
+
+
 async def killed(installation: Installation, step: str, body: dict[str, Any]) -> str:
     """Ask a gateway that dies at ``step``; the developer key."""
     gateway = await installation.start(DIES_AT=step)
     with pytest.raises(httpx2.HTTPError):
         await post(gateway, gateway.key, body)
-    assert await asyncio.to_thread(gateway.process.wait, 60) == -signal.SIGKILL
-    if gateway.process.stdout is not None:
-        gateway.process.stdout.close()
+    assert await ended(gateway) == -signal.SIGKILL
     return gateway.key
 
 
@@ -148,7 +154,7 @@ async def test_a_drain_waits_for_the_answer_of_a_client_that_left(
     assert gateway.process.poll() is None
     assert installation.under_way() == 1
     fake.release()
-    assert await asyncio.to_thread(gateway.process.wait, 60) == 0
+    assert await ended(gateway) == 0
 
     def again() -> None:
         with gateway_process(installation.folder, **installation.environ) as second:
@@ -166,7 +172,7 @@ async def test_a_drain_ends_it_when_its_time_is_over(installation: Installation,
     gateway = await installation.start(WRITINGMATE_DRAIN_SECONDS="1")
     await leave(gateway, gateway.key, body)
     gateway.process.send_signal(signal.SIGTERM)
-    assert await asyncio.to_thread(gateway.process.wait, 60) == 0
+    assert await ended(gateway) == 0
     assert (await fake.called(1)).hung_up
     fake.release()
     second = await installation.start()
