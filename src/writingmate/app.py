@@ -6,6 +6,7 @@ import gc
 import os
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -28,15 +29,17 @@ from writingmate.jobs.runner import Job, Runner
 from writingmate.local import progress, rows
 from writingmate.local.upstream import LocalUpstream
 from writingmate.local.weights import Weights
+from writingmate.metering.answers import Answers
 from writingmate.metering.ledger import Ledger
 from writingmate.metering.retention import SECONDS as ROLL_UP_SECONDS
 from writingmate.metering.retention import Retention
 from writingmate.operations.beforehand import Beforehand
 from writingmate.operations.client import Client, Request
 from writingmate.operations.generate import Generate
+from writingmate.operations.idempotency import Idempotency
 from writingmate.operations.invitations import Invitations
 from writingmate.operations.models import get_model, list_models
-from writingmate.operations.orders import Orders
+from writingmate.operations.orders import ENDPOINTS, Orders
 from writingmate.operations.own_routes import OwnRoutes
 from writingmate.operations.reports import Reports
 from writingmate.providers.configured import asked, configured, for_own_keys, known_names, notes
@@ -44,7 +47,7 @@ from writingmate.settings import Settings, read_settings
 from writingmate.storage.engine import Database
 from writingmate.storage.schema import require
 from writingmate.telemetry import log, metrics
-from writingmate.types import Principal, Provider
+from writingmate.types import DialectName, Principal, Provider
 from writingmate.upstream.base import Call, Timeouts
 from writingmate.upstream.client import HttpClient
 from writingmate.vault.box import Box
@@ -55,6 +58,7 @@ from writingmate.workspaces.plans import Plans
 from writingmate.workspaces.store import require_sight
 
 LAST_USED_SECONDS = 30.0
+EXPIRED_SECONDS = 3600.0
 COLLECTIONS = (
     50_000,
     20,
@@ -132,22 +136,26 @@ class Gateway:
         await ledger.start()
         parts.push_async_callback(ledger.close)
         parts.push_async_callback(directory.flush_last_used)
+        answers = Answers(database)
         runner = Runner(
             [
                 Job("signing keys", REFRESH_SECONDS, directory.refresh),
                 Job("last used", LAST_USED_SECONDS, directory.flush_last_used),
                 Job("plans", PLANS_SECONDS, plans.refresh),
                 Job("roll-up", ROLL_UP_SECONDS, Retention(database, settings.retention_days).run),
+                Job("expired answers", EXPIRED_SECONDS, answers.delete_expired),
             ],
             [_discovery(settings, catalog, asked(providers, own), network).run],
         )
         runner.start()
         parts.push_async_callback(runner.close)
         timeouts = Timeouts(settings.timeouts.connect, settings.timeouts.first, settings.timeouts.idle)
-        credentials = Credentials(database, Box(Keyring(keyring_file(settings))))
-        orders = Orders(catalog, plans.of, OwnRoutes(catalog, credentials))
+        box = Box(Keyring(keyring_file(settings)))
+        orders = Orders(catalog, plans.of, OwnRoutes(catalog, Credentials(database, box)))
         generate = Generate(orders, ledger, network, {rows.PROVIDER.name: local}, timeouts)
-        self._serve(database, directory, _operations(database, catalog, plans, generate))
+        idempotency = Idempotency(answers, box, settings.idempotency_hours * 3600)
+        operations = _operations(database, catalog, plans, generate)
+        self._serve(database, directory, replace(operations, generate=_once(idempotency, generate)))
         for note in notes(settings):
             log.event("notice", detail=note)
 
@@ -198,6 +206,17 @@ def _operations(database: Database, catalog: Catalog, plans: Plans, generate: Ge
     reports = Reports(database, plans.of, sight)
     beforehand = Beforehand(generate.orders, database)
     return Operations(generate.run, models, model, reports.usage, reports.receipt, beforehand.run)
+
+
+def _once(
+    idempotency: Idempotency, generate: Generate
+) -> Callable[[DialectName, Principal, Request, Client], Awaitable[None]]:
+    """The generation of text, once for each Idempotency-Key."""
+    posts = {
+        dialect: idempotency.once(endpoint, partial(generate.run, dialect))
+        for dialect, endpoint in ENDPOINTS.items()
+    }
+    return lambda dialect, *asked: posts[dialect](*asked)
 
 
 def _local(settings: Settings, network: HttpClient) -> LocalUpstream:

@@ -36,7 +36,7 @@ def gateway_process(folder: Path, **environ: str) -> Iterator[GatewayProcess]:
         stop(started)
 
 
-def start(folder: Path, **environ: str) -> GatewayProcess:
+def start(folder: Path, *, program: str = "writingmate", **environ: str) -> GatewayProcess:
     """Start it, and wait until it answers."""
     variables = {
         "PATH": os.environ["PATH"],
@@ -47,7 +47,7 @@ def start(folder: Path, **environ: str) -> GatewayProcess:
     folder.mkdir(exist_ok=True)
     with (folder / "log.jsonl").open("a") as log:
         process = subprocess.Popen(
-            [sys.executable, "-m", "writingmate", "serve"],
+            [sys.executable, "-m", program, "serve"],
             env=variables | environ,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,

@@ -64,3 +64,23 @@ async def _answers_again(api: httpx2.AsyncClient) -> None:
     async with asyncio.timeout(10):
         while (await api.post("/chat/completions", json=HELLO)).status_code != 200:
             pass
+
+
+async def test_an_answer_whose_settlement_is_late_is_there_once_that_is_written(
+    api: httpx2.AsyncClient, fake: FakeOpenAI, gateway: Live
+) -> None:
+    once = {"idempotency-key": "late"}
+    fake.script(Fault(stall=2))
+    async with api.stream("POST", "/chat/completions", json=STREAM, headers=once) as answer:
+        pieces = answer.aiter_text()
+        heard = await anext(pieces)
+        with without(gateway, "entries"):
+            fake.release()
+            async for piece in pieces:
+                heard += piece
+    assert '"code":"unavailable"' in heard
+    await settled(gateway)
+    again = await api.post("/chat/completions", json=STREAM, headers=once)
+    assert again.headers["idempotent-replayed"] == "true"
+    assert again.text.endswith("data: [DONE]\n\n")
+    assert len(fake.calls) == 1

@@ -26,7 +26,8 @@ _STREAM: Final = (
 _CORS: Final = (
     b"access-control-allow-origin: *\r\n"
     b"access-control-expose-headers: x-request-id, openai-processing-ms, openai-version, retry-after, "
-    b"x-should-retry, x-writingmate-workspace, x-writingmate-route, x-writingmate-counted-messages, "
+    b"x-should-retry, idempotent-replayed, "
+    b"x-writingmate-workspace, x-writingmate-route, x-writingmate-counted-messages, "
     b"x-writingmate-remaining-messages, x-writingmate-max-tokens-clamped, "
     b"x-ratelimit-limit-requests, x-ratelimit-remaining-requests, x-ratelimit-reset-requests\r\n"
 )

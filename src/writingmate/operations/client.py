@@ -6,13 +6,30 @@ from collections.abc import Awaitable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from writingmate.metering.commands import Claim
+
+
+class Keeping(Protocol):
+    """What a request that named an Idempotency-Key wants done with its hold and its settlement."""
+
+    @property
+    def claim(self) -> Claim:
+        """To be taken with the hold."""
+
+    async def kept(self, headers: Mapping[str, str], last: bytes) -> bytes | None:
+        """What is to be settled with: the answer as it will have been sent, None if it cannot be kept.
+
+        ``headers`` are the answer's but for what the receipt tells; ``last`` is its body, or what ends
+        its stream.
+        """
+
 
 @dataclass(frozen=True, slots=True)
 class Request:
     """One API request, read whole. ``headers`` have lower-case names; ``started`` is a monotonic time.
 
     ``facts`` is what its one log line says besides status and duration: an operation adds ids,
-    counts and names to it, never content.
+    counts and names to it, never content. ``keeping`` is set where its answer is to be kept.
     """
 
     id: str
@@ -20,6 +37,12 @@ class Request:
     headers: Mapping[bytes, bytes] = field(repr=False)
     started: float = 0.0
     facts: dict[str, str | int | float | None] = field(default_factory=dict)
+    keeping: Keeping | None = None
+
+    @property
+    def claim(self) -> Claim | None:
+        """The idempotency key that its hold takes, if it named one."""
+        return None if self.keeping is None else self.keeping.claim
 
 
 class Client(Protocol):

@@ -16,14 +16,14 @@ from writingmate.errors import ApiError, ClientLeft, UpstreamError
 from writingmate.metering import tokens
 from writingmate.metering.hold import Hold
 from writingmate.metering.ledger import Ledger
+from writingmate.operations import counts
 from writingmate.operations.admission import admitted
-from writingmate.operations.client import Client, Request
+from writingmate.operations.client import Client, Keeping, Request
 from writingmate.operations.failures import as_answer, forget_key
 from writingmate.operations.orders import Order, Orders
 from writingmate.telemetry import log, metrics
 from writingmate.types import DialectName, Principal, Rate, Receipt, Usage
 from writingmate.upstream.base import Call, Timeouts, Upstream
-from writingmate.wire import sse
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,13 +44,13 @@ class Generate:
         order = await self.orders.take(dialect, principal, request.body)
         exchange = order.exchange(request.id)
         _note(request, principal, order)
-        hold = await admitted(self.ledger, request.id, principal, order)
+        hold = await admitted(self.ledger, request.id, principal, order, request.claim)
         async with hold:
             if order.own_key is not None:
                 hold.mark("byok")
             if hold.clamped:
                 exchange = order.exchange(request.id, order.each(hold.completion_tokens))
-            answer = _Answer(self, exchange, hold, client, principal, order)
+            answer = _Answer(self, exchange, hold, client, principal, order, request.keeping)
             metrics.held(hold.messages)
             try:
                 await client.while_connected(answer.give())
@@ -73,6 +73,7 @@ class _Answer:
         client: Client,
         principal: Principal,
         order: Order,
+        keeping: Keeping | None,
     ) -> None:
         route = order.route
         self._upstream = operation.upstreams.get(route.provider.name, operation.network)
@@ -83,6 +84,7 @@ class _Answer:
         self._principal = principal
         self._route = route
         self._own_key = order.own_key
+        self._keeping = keeping
         self._receipt: Receipt | None = None
         self._owed = False  # the provider has been asked and has not refused
 
@@ -103,7 +105,7 @@ class _Answer:
                 bodies.append(await reply.body())
                 self._hold.served_by(reply.headers.get("x-request-id"))
         body = self._exchange.reply(bodies)
-        receipt = await self._settle()
+        receipt = await self._settle(body)
         await self._client.reply(200, self._headers(receipt), body)
 
     async def _stream(self) -> None:
@@ -145,17 +147,22 @@ class _Answer:
 
     async def _finish(self, error: ApiError | None) -> None:
         """Settle, then the last frames: the count, and either the dialect's end or an error."""
+        last = self._exchange.closing() if error is None else self._exchange.failure(error)
         try:
-            receipt = await self._settle()
+            receipt = await self._settle(last if error is None else None)
         except ApiError as unsettled:
             await self._client.finish(self._exchange.failure(unsettled))
             return
-        last = self._exchange.closing() if error is None else self._exchange.failure(error)
-        await self._client.finish(_count(receipt) + last)
+        count = counts.comment(receipt.request_id, receipt.messages, receipt.remaining)
+        await self._client.finish(count + last)
 
-    async def _settle(self) -> Receipt:
+    async def _settle(self, last: bytes | None) -> Receipt:
+        """``last`` is what the answer will end with; None if it is no answer to keep."""
         await self._observe()
-        self._receipt = await self._hold.settle()
+        kept = None
+        if self._keeping is not None and last is not None:
+            kept = await self._keeping.kept(self._headers(None), last)
+        self._receipt = await self._hold.settle(kept)
         metrics.messages(self._receipt.messages)
         return self._receipt
 
@@ -218,13 +225,6 @@ def _rate_headers(rate: Rate) -> dict[str, str]:
         "x-ratelimit-remaining-requests": str(rate.remaining),
         "x-ratelimit-reset-requests": f"{int(rate.seconds // 60)}m{int(rate.seconds % 60)}s",
     }
-
-
-def _count(receipt: Receipt) -> bytes:
-    """The comment that carries a stream's count, which a header no longer can (PRODUCT §1)."""
-    rest = "" if receipt.remaining is None else f" remaining_messages={receipt.remaining}"
-    text = f"writingmate counted_messages={receipt.messages}{rest} request_id={receipt.request_id}"
-    return sse.comment(text.encode())
 
 
 def _note(request: Request, principal: Principal, order: Order) -> None:

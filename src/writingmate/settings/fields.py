@@ -156,6 +156,9 @@ class Settings:
             description="Days that requests stay in the ledger one by one; 0 keeps them for ever.",
         ),
     ] = 400
+    idempotency_hours: Annotated[
+        float, Meta(gt=0, le=720, description="Hours that an answer is kept for its `Idempotency-Key`.")
+    ] = 24.0
     timeouts: TimeoutSection = field(default_factory=TimeoutSection)
     providers: dict[str, ProviderSection] = field(default_factory=dict)
     models: dict[str, ModelSection] = field(default_factory=dict)

@@ -42,6 +42,8 @@ EVENTS: Mapping[str, Event] = MappingProxyType(
         "request_crashed": _event("error", _REQUEST),
         "upstream_failed": _event("warning", "request_id provider model upstream_model status ms attempt"),
         "vault_failed": _event("error", "user"),
+        "answer_not_kept": _event("error", "request_id"),
+        "answer_not_opened": _event("error", "request_id"),
         "audit_failed": _event("error", "rows differences"),
         # the life of a process
         "starting": _event("info", "version pid workers host port database data_dir local"),
