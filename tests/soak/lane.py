@@ -16,24 +16,35 @@ from tests.fakes.openai_upstream import FakeOpenAI
 from tests.soak.clients import FAULTS, Heard, choose, send
 from tests.soak.gateways import Gateway
 from tests.soak.verdict import Tally, judge, judge_limits
-from writingmate.identity import store
+from writingmate.identity import store as identity
 from writingmate.identity.keys import MintedKey
-from writingmate.identity.records import KeyOptions, User
+from writingmate.identity.records import KeyOptions
 from writingmate.storage.engine import Database
 from writingmate.storage.tables import holds
+from writingmate.workspaces import store as workspaces
 
 CLIENTS = 8
 LEASE_SECONDS = 5  # longer than a process of an overloaded machine stands still
 LOOK_SECONDS = 0.05  # between two looks at a database, which cannot wake us
 SETTLED_LOOKS = 600
-LIFE = (0.05, 1.2)  # seconds under load before a kill
+LIFE = (0.05, 2.0)  # seconds under load before a kill
+USED_UP = frozenset({"daily_limit_reached", "pool_exhausted", "rate_limit_exceeded"})
+REQUESTS_PER_MINUTE = 120
+PLANS = f"""
+[plans.soak]
+tiers = ["basic"]
+daily_messages = {{ basic = 150 }}
+requests_per_minute = {REQUESTS_PER_MINUTE}
+pool_messages = 140
+scope = "workspace"
+"""
 STARTING = 0.1  # of all kills come while a gateway starts
 START = (0.1, 1.5)  # seconds after which
 
 
 @dataclass
 class Lane:
-    """See the module. Keys are capped, and replaced by new ones when they are used up."""
+    """See the module. When a limit of its workspace or key is used up, work goes on with a new one."""
 
     name: str
     gateways: list[Gateway]
@@ -42,7 +53,6 @@ class Lane:
     chance: random.Random
     tally: Tally = field(default_factory=Tally)
     heard: list[Heard] = field(default_factory=list)
-    caps: dict[str, int] = field(default_factory=dict)
     key: str = field(default="", repr=False)
     sent: int = 0
     ended: bool = False
@@ -73,7 +83,7 @@ class Lane:
             await asyncio.sleep(self.chance.uniform(*LIFE))
         await victim.kill()
         self.tally.kills += 1
-        await self.database.read(lambda books: judge_limits(self.tally, books, self.caps))
+        await self.database.read(lambda books: judge_limits(self.tally, books, REQUESTS_PER_MINUTE))
         if self.chance.random() > STARTING:
             await victim.start()
 
@@ -87,7 +97,7 @@ class Lane:
             key = self.key
             heard = await send(api, key, choose(self.chance, f"{self.name}-{self.sent}"))
             self.heard.append(heard)
-            if heard.code == "daily_limit_reached":
+            if heard.code in USED_UP:
                 await self._new_key(key)
 
     def _some_api(self) -> str:
@@ -95,13 +105,13 @@ class Lane:
         return self.chance.choice(running) if running else ""
 
     async def _new_key(self, used_up: str) -> None:
-        """A new key, unless another client has replaced the one that is used up."""
+        """A new key of a new workspace, unless another client has replaced the one that is used up."""
         if self.key != used_up:
             return
-        cap = self.chance.randint(3, 150)
+        cap = self.chance.choice([None, self.chance.randint(3, 150)])
         minted = await self.database.write(lambda connection: _mint(connection, cap))
-        self.caps[minted.key_id] = cap
-        self.key = minted.key
+        if self.key == used_up:
+            self.key = minted.key
 
     async def _settled(self) -> None:
         """Start what is not running; then the dead's holds are settled within a lease, a beat and a sweep."""
@@ -138,17 +148,24 @@ def _environ(folder: Path, database_url: str, provider: str) -> dict[str, str]:
     settings = folder / "settings.toml"
     models = ", ".join(f'"{model}"' for model in FAULTS)
     settings.write_text(f'[providers.fake]\nbase_url = "{provider}"\nmodels = [{models}]\n')
+    plans = folder / "plans.toml"
+    plans.write_text(PLANS)
     return {
+        "WRITINGMATE_PLANS": str(plans),
         "WRITINGMATE_SETTINGS": str(settings),
         "WRITINGMATE_DATABASE_URL": database_url,
         "WRITINGMATE_LEASE_SECONDS": str(LEASE_SECONDS),
     }
 
 
-def _mint(connection: Connection, cap: int) -> MintedKey:
-    owner = store.find_user(connection, "owner@localhost")
-    assert isinstance(owner, User)
-    return store.create_key(connection, owner, KeyOptions(name="soak", daily_cap=cap), now=time.time())
+def _mint(connection: Connection, cap: int | None) -> MintedKey:
+    """A key pinned to a new workspace on the plan."""
+    owner = identity.find_user(connection, "owner@localhost")
+    assert owner is not None
+    now = time.time()
+    workspace = workspaces.create(connection, "soak", owner_id=owner.user_id, plan="soak", now=now)
+    options = KeyOptions("soak", workspace.workspace_id, daily_cap=cap)
+    return identity.create_key(connection, owner, options, now=now)
 
 
 def _open_holds(connection: Connection) -> int:

@@ -10,10 +10,11 @@ from typing import Any
 from sqlalchemy import Connection, Row, func, select
 
 from tests.fakes.openai_script import RecordedCall
+from tests.metering.looks import overshot
 from tests.soak.clients import Heard
 from writingmate.metering.audit import audit
 from writingmate.metering.counting import counted_messages
-from writingmate.storage.tables import entries, holds, windows
+from writingmate.storage.tables import entries, holds
 from writingmate.types import Usage
 
 SHOWN = 20
@@ -85,15 +86,10 @@ def judge(
     _judge_books(tally, connection)
 
 
-def judge_limits(tally: Tally, connection: Connection, caps: Mapping[str, int]) -> None:
-    """At any instant: no key has used and held more than its cap, except by what providers overran."""
-    overrun = func.sum(entries.c.messages - entries.c.held_messages)
-    query = select(entries.c.key_id, overrun).where(entries.c.flags.contains("overrun"))
-    debts = {row[0]: int(row[1]) for row in connection.execute(query.group_by(entries.c.key_id))}
-    for row in connection.execute(select(windows).where(windows.c.subject.startswith("key:"))):
-        key_id = row.subject.removeprefix("key:")
-        if row.used + row.held > caps[key_id] + debts.get(key_id, 0):
-            tally.note("overshot", f"{row} with a cap of {caps[key_id]} and {debts.get(key_id, 0)} overrun")
+def judge_limits(tally: Tally, connection: Connection, requests_per_minute: int) -> None:
+    """At any instant: no limit is overshot, except by what providers overran."""
+    for found in overshot(connection, requests_per_minute):
+        tally.note("overshot", found)
 
 
 def _judge_figures(tally: Tally, ledger: Mapping[str, Row[Any]], calls: Mapping[str, RecordedCall]) -> None:
