@@ -38,17 +38,11 @@ def gateway_process(folder: Path, **environ: str) -> Iterator[GatewayProcess]:
 
 def start(folder: Path, *, program: str = "writingmate", **environ: str) -> GatewayProcess:
     """Start it, and wait until it answers."""
-    variables = {
-        "PATH": os.environ["PATH"],
-        "WRITINGMATE_DATA_DIR": str(folder),
-        "WRITINGMATE_LOCAL": "off",
-        "WRITINGMATE_PORT": "0",
-    }
     folder.mkdir(exist_ok=True)
     with (folder / "log.jsonl").open("a") as log:
         process = subprocess.Popen(
             [sys.executable, "-m", program, "serve"],
-            env=variables | environ,
+            env=environment(folder, **environ),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=log,
@@ -60,10 +54,26 @@ def start(folder: Path, *, program: str = "writingmate", **environ: str) -> Gate
     watchdog.start()
     banner = "".join(iter(process.stdout.readline, LAST_LINE))
     key = _after(banner, "Developer key (shown only now): ")
-    api = _after(banner, "writingmate ").rpartition(" ")[2]
+    api = address(banner)
     with urlopen(f"{api}/openapi.yaml", timeout=SECONDS) as answer:  # noqa: S310  # loopback
         answer.read()
     return GatewayProcess(process, api, key)
+
+
+def environment(folder: Path, **environ: str) -> dict[str, str]:
+    """The variables of a gateway over ``folder``, on a free port, without the embedded models."""
+    return {
+        "PATH": os.environ["PATH"],
+        "WRITINGMATE_DATA_DIR": str(folder),
+        "WRITINGMATE_LOCAL": "off",
+        "WRITINGMATE_PORT": "0",
+        **environ,
+    }
+
+
+def address(banner: str) -> str:
+    """Where the gateway says it listens."""
+    return _after(banner, "writingmate ").rpartition(" ")[2]
 
 
 def stop(started: GatewayProcess) -> None:

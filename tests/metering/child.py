@@ -8,19 +8,24 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import dataclasses
 import os
 import signal
 import sys
+import time
 from collections.abc import Callable
 
-from tests.metering.examples import estimate, limit, principal
+from tests.metering.examples import WORKSPACE, estimate, limit, principal
 from writingmate.errors import LimitReached
+from writingmate.metering.commands import Claim
 from writingmate.metering.ledger import Ledger
 from writingmate.storage.engine import Database
-from writingmate.types import Usage
+from writingmate.types import Estimate, Limit, Usage, Window
 
 LIMIT = limit(1_000)
+RATE = Limit(Window(WORKSPACE, "workspace", "requests", "minute"), 100, unit="requests")
 USAGE = Usage(30_000, 10)
+ANSWER = b"answer"
 
 
 def say(*words: object) -> None:
@@ -40,12 +45,29 @@ def dies_at(step: str, after: int) -> Callable[[str], None]:
     return check
 
 
+def part(request_id: str) -> Limit:
+    """A limit of this request's own with room for four messages: one that asks for five gets these."""
+    return limit(4, meter=f"messages:{request_id}")
+
+
+def claim(request_id: str, now: float, *, by: str | None = None) -> Claim:
+    """The idempotency key of a request, claimed by itself or by another one."""
+    return Claim(WORKSPACE, "user_one", request_id, b"h" * 32, by or request_id, now, now + 86_400)
+
+
+def wish(request_id: str) -> Estimate:
+    """Five messages, 40,000 tokens of them completion; those of a group take less where there is less."""
+    limits = (LIMIT, RATE, part(request_id)) if request_id.startswith("group") else (LIMIT, RATE)
+    return dataclasses.replace(estimate(5, *limits, completion=40_000), least_tokens=1)
+
+
 async def request(ledger: Ledger, request_id: str) -> None:
     """One request as the gateway makes it; ``called`` stands for the provider's own log."""
-    async with ledger.hold(request_id, principal(), estimate(5, LIMIT, completion=40_000)) as hold:
+    claimed = claim(request_id, time.time())
+    async with ledger.hold(request_id, principal(), wish(request_id), claimed) as hold:
         say("called", request_id)
         hold.observe(USAGE)
-        await hold.settle()
+        await hold.settle(ANSWER)
         say("answered", request_id)
 
 

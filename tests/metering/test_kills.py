@@ -1,15 +1,21 @@
-"""``kill -9`` at each labelled step, then a restart: every request on the books exactly once."""
+"""``kill -9`` at each labelled step, then a restart: every request on the books exactly once.
+
+The requests that die hold in full or in part, count against requests a minute and have claimed a key.
+"""
 
 from __future__ import annotations
 
+import dataclasses
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
+from sqlalchemy import select
 
-from tests.metering.child import USAGE
+from tests.metering.child import ANSWER, LIMIT, RATE, USAGE, claim, part, wish
 from tests.metering.examples import (
     assert_clean,
     end_leases,
@@ -20,14 +26,14 @@ from tests.metering.examples import (
     settled,
     window,
 )
+from writingmate.errors import KeyClaimed, RateLimited
 from writingmate.metering.counting import counted_messages
 from writingmate.metering.ledger import Ledger
 from writingmate.storage.engine import Database
-from writingmate.storage.tables import nodes
+from writingmate.storage.tables import answers, nodes
 
-LIMIT = limit(1_000)
-ANSWERED = (counted_messages(USAGE), "")
-INTERRUPTED = (3, "estimated interrupted")  # of a hold of 5, 40,000 tokens of it completion
+ANSWERED = {(counted_messages(USAGE), ""), (counted_messages(USAGE), "clamped")}
+INTERRUPTED = (3, "estimated interrupted")  # of a hold of 5 or 4, of which the prompt is 40,000 tokens
 ROOT = Path(__file__).parent.parent.parent
 
 
@@ -56,6 +62,28 @@ async def restart(database: Database) -> None:
     await ledger.close()
     assert held(database) == set()
     assert_clean(database)
+
+
+async def assert_counted_and_claimed(database: Database) -> None:
+    """Each request that is on the books counts against the minute; its key is taken, or free if it died."""
+    here = Ledger(database)
+    await here.start()
+    entries, open_ = settled(database), held(database)
+    requests = len(entries) + len(open_)
+    exactly = dataclasses.replace(RATE, allowed=requests)
+    with pytest.raises(RateLimited):
+        await here.hold("late", principal(), estimate(1, exactly)).open()
+    answered = {name for name, (_, flags) in entries.items() if "interrupted" not in flags}
+    for request_id in sorted(answered | open_):
+        repeated = claim(request_id, time.time(), by="repeated")
+        with pytest.raises(KeyClaimed):
+            await here.hold("repeated", principal(), estimate(1), repeated).open()
+    with database.transaction() as connection:
+        stored = dict(connection.execute(select(answers.c.request_id, answers.c.answer)).all())
+        free = set(entries) - answered
+        assert {name for name, answer in stored.items() if answer == ANSWER} == answered
+        assert {name for name, answer in stored.items() if answer is None} == free | open_
+    await here.close()
 
 
 def test_a_child_that_is_left_alone_answers_everything(database: Database, database_url: str) -> None:
@@ -88,6 +116,7 @@ async def test_a_kill_while_serving(database: Database, database_url: str, step:
     assert code == -signal.SIGKILL
     under_way = held(database)
     assert_clean(database)  # even before anybody has swept
+    await assert_counted_and_claimed(database)
     if step == "hold.after_commit":
         assert under_way - said["called"], "no hold was on disk before its request was told so"
     if step == "settle.after_commit":
@@ -97,10 +126,15 @@ async def test_a_kill_while_serving(database: Database, database_url: str, step:
     await restart(database)
     entries = settled(database)
     assert said["called"] <= set(entries)
-    assert {entries[request_id] for request_id in said["answered"]} <= {ANSWERED}
+    assert {entries[request_id] for request_id in said["answered"]} <= ANSWERED
     assert {entries[request_id] for request_id in under_way} <= {INTERRUPTED}
-    assert set(entries.values()) <= {ANSWERED, INTERRUPTED}
+    assert set(entries.values()) <= {*ANSWERED, INTERRUPTED}
     assert window(database, LIMIT) == (sum(messages for messages, _ in entries.values()), 0)
+    for request_id, (messages, flags) in entries.items():
+        if request_id.startswith("group"):
+            assert window(database, part(request_id)) == (messages, 0)
+            assert flags in {"clamped", "estimated interrupted"}
+    await assert_counted_and_claimed(database)
 
 
 @pytest.mark.parametrize("step", ["sweep.before_commit", "sweep.after_commit"])
@@ -108,7 +142,9 @@ async def test_a_kill_while_sweeping(database: Database, database_url: str, step
     dead = Ledger(database)
     await dead.start()
     for number in range(4):
-        await dead.hold(f"r{number}", principal(), estimate(5, LIMIT, completion=40_000)).__aenter__()
+        await dead.hold(
+            f"group{number}", principal(), wish(f"group{number}"), claim(f"group{number}", time.time())
+        ).open()
     await dead.close()
     end_leases(database)
     code, _ = run(database_url, "--die-at", step)
@@ -116,8 +152,10 @@ async def test_a_kill_while_sweeping(database: Database, database_url: str, step
     assert len(held(database)) == (4 if step == "sweep.before_commit" else 0)
     assert_clean(database)
     await restart(database)
-    assert settled(database) == {f"r{number}": INTERRUPTED for number in range(4)}
+    assert settled(database) == {f"group{number}": INTERRUPTED for number in range(4)}
     assert window(database, LIMIT) == (12, 0)
+    assert window(database, part("group0")) == (3, 0)
+    await assert_counted_and_claimed(database)
 
 
 async def test_dead_processes_leave_no_node_behind(database: Database, database_url: str) -> None:

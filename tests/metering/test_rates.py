@@ -44,6 +44,17 @@ async def test_no_more_than_allowed_in_any_minute(ledger: Ledger, clock: Clock) 
         await send(ledger, "r4", rate(3))
 
 
+async def test_waiting_for_the_books_does_not_shorten_a_minute(ledger: Ledger, clock: Clock) -> None:
+    await send(ledger, "r1", rate(1))
+    clock.now += 59.75
+    late = ledger.hold("r2", principal(), estimate(1, rate(1)))
+    clock.now += 0.5
+    with pytest.raises(RateLimited) as refused:
+        await late.open()
+    assert refused.value.headers["retry-after"] == "1"
+    await send(ledger, "r3", rate(1))
+
+
 async def test_requests_under_way_count_and_those_that_failed(database: Database, ledger: Ledger) -> None:
     async with ledger.hold("r1", principal(), estimate(1, rate(2))) as first:
         assert first.rate is not None

@@ -84,15 +84,16 @@ class Batch:
             self._rows.add_to_windows(self._counters.changes)
 
     def _count_requests(
-        self, openings: Iterable[Opening], closings: Iterable[Closing], limits: Iterable[tuple[Limit, ...]]
+        self, openings: Sequence[Opening], closings: Iterable[Closing], limits: Iterable[tuple[Limit, ...]]
     ) -> Rates:
         windows = {window for each in limits for window in rate_keys(each)}
         if not windows or not openings:
             return Rates({}, (), self._now)
-        counted = self._rows.recent(windows, self._now - SECONDS)
+        came = min(opening.row.started_at for opening in openings)  # waiting here does not shorten a minute
+        counted = self._rows.recent(windows, came - SECONDS)
         rows = {_request(closing.row): closing.row for closing in closings}
         closing = [row for request, row in rows.items() if request in self._held]
-        return Rates(counted, closing, self._now)
+        return Rates(counted, closing, came)
 
     def _open(self, command: Opening) -> Admission | Exception | None:
         row, limits = command.row, command.limits

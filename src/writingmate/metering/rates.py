@@ -1,4 +1,4 @@
-"""Requests a minute: counted from the books themselves over the minute that ends now.
+"""Requests a minute: counted from the books themselves over the minute before a request came.
 
 A request counts from when it came, whatever became of it; one that was refused never did. There is no
 counter to drift or to restart: the rows of `holds` and `entries` are the log. A node locks the limit's
@@ -40,7 +40,7 @@ class Rates:
     Args:
         counted: by window, as the books say.
         closing: holds that this transaction has deleted and whose entries it has not written yet.
-        now: UNIX seconds.
+        now: when the request to decide on came, the first of several, in UNIX seconds.
     """
 
     def __init__(self, counted: Mapping[WindowKey, Recent], closing: Iterable[HoldRow], now: float) -> None:

@@ -1,0 +1,1 @@
+"""Hundreds of ``kill -9`` of gateways under load; the provider's own log is the judge (``make soak``)."""
