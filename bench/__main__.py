@@ -78,13 +78,19 @@ def main() -> None:
     arguments = _arguments()
     with tempfile.TemporaryDirectory(prefix="bench-") as name:
         table = _measure(Path(name), arguments)
-    print("\n".join(table.lines))
+        print("\n".join(table.lines), flush=True)
+        if not arguments.without_gateway:
+            table.figures.update(_ledger(Path(name) / "ledger.json", quick=arguments.quick))
     if arguments.json:
         arguments.json.write_text(json.dumps(table.figures, indent=1, ensure_ascii=False) + "\n")
-    if not arguments.without_gateway:
-        sys.stdout.flush()
-        quick = ["--quick"] if arguments.quick else []
-        subprocess.run([sys.executable, "-m", "bench.ledger", *quick], check=True)
+
+
+def _ledger(figures: Path, *, quick: bool) -> dict[str, float]:
+    """What holding and settling add to a request, measured in a process of its own."""
+    command = [sys.executable, "-m", "bench.ledger", "--json", str(figures), *(["--quick"] if quick else [])]
+    subprocess.run(command, check=True)
+    added: dict[str, float] = json.loads(figures.read_text())
+    return added
 
 
 if __name__ == "__main__":

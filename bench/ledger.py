@@ -1,7 +1,7 @@
 """The ledger alone: what a hold and its settlement cost, at several rates, on SQLite, every commit synced.
 
 CPU is the whole process's, writer thread and system calls included, less what the same asyncio tasks
-cost around an empty ledger. ``python -m bench.ledger [--quick]``.
+cost around an empty ledger. ``python -m bench.ledger [--quick] [--json FILE]``.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import itertools
+import json
 import resource
 import statistics
 import tempfile
@@ -26,7 +27,8 @@ from writingmate.storage import migrate, revisions
 from writingmate.storage.engine import Database
 from writingmate.types import Estimate, Principal, Usage
 
-RATES = (500, 2_000, 10_000)
+RATES = (500, 1_000, 2_000, 10_000)
+LOW, BUSY, SATURATED = 500, 2_000, 0
 AT_ONCE = 512
 _ESTIMATE = Estimate("bench/instant", "bench", "instant", "chat.completions", 400, 4_096)
 _USAGE = Usage(prompt_tokens=200, completion_tokens=120)
@@ -53,6 +55,15 @@ class Run:
     def count(self) -> int:
         """Requests that were held and settled."""
         return len(self.settlements)
+
+    @property
+    def p50_ms(self) -> float:
+        """What holding and settling add to a request that needs both, one after the other."""
+        return (statistics.median(self.holds) + statistics.median(self.settlements)) * 1e3
+
+    def cpu_us(self, free: Run) -> float:
+        """CPU µs a request, less what ``free`` took for the same without a ledger."""
+        return (self.cpu / self.count - free.cpu / free.count) * 1e6
 
 
 class _Nothing:
@@ -123,17 +134,16 @@ async def _timed(work: Coroutine[None, None, Run]) -> Run:
 
 
 def _line(label: str, run: Run, free: Run) -> str:
-    cpu = (run.cpu / run.count - free.cpu / free.count) * 1e6
     hold, settle = (statistics.quantiles(times, n=100) for times in (run.holds, run.settlements))
     cells = (
         f"{run.count / run.wall:,.0f}",
-        f"{cpu:.1f}",
+        f"{run.cpu_us(free):.1f}",
         *(f"{quantiles[at] * 1e3:.2f}" for quantiles in (hold, settle) for at in (49, 98)),
     )
     return label.ljust(20) + "".join(cell.rjust(13) for cell in cells)
 
 
-async def _measure(database: Database, seconds: float) -> None:
+async def _measure(database: Database, seconds: float) -> dict[str, float]:
     with database.reading() as connection:
         revision = revisions.read(connection, "identity")
     principal = Principal("user_bench", "ws_bench", "key_bench", "self-hosted", revision)
@@ -145,24 +155,39 @@ async def _measure(database: Database, seconds: float) -> None:
 
     titles = ("a second", "CPU µs", "hold p50 ms", "p99", "settle p50", "p99")
     print("\nledger alone".ljust(21) + "".join(title.rjust(13) for title in titles))
-    for rate in (*RATES, 0):
+    runs: dict[int, tuple[Run, Run]] = {}
+    for rate in (*RATES, SATURATED):
         load = _offered if rate else _saturated
         free = await _timed(load(_free, f"free-{rate}-", rate, seconds))
         run = await _timed(load(real, f"req-{rate}-", rate, seconds))
+        runs[rate] = run, free
         print(_line(f"offered {rate:,}" if rate else f"{AT_ONCE} at once", run, free), flush=True)
     await ledger.close()
+    return {
+        f"hold + settle, CPU µs a request at {BUSY:,} a second": runs[BUSY][0].cpu_us(runs[BUSY][1]),
+        "hold + settle, CPU µs a request at saturation": runs[SATURATED][0].cpu_us(runs[SATURATED][1]),
+        f"hold p50 + settle p50 at {LOW:,} a second, ms": runs[LOW][0].p50_ms,
+        "hold p50 + settle p50 at 1,000 a second, ms": runs[1_000][0].p50_ms,
+    }
 
 
 def main() -> None:
-    """A fresh SQLite file, every rate, then no ledger at all."""
+    """A fresh SQLite file, every rate without and with the ledger, then what it adds to a request."""
     parser = argparse.ArgumentParser(prog="bench.ledger")
     parser.add_argument("--quick", action="store_true")
-    seconds = 1.0 if parser.parse_args().quick else 4.0
+    parser.add_argument("--json", type=Path, help="also write what the ledger adds to a request here")
+    arguments = parser.parse_args()
+    seconds = 1.0 if arguments.quick else 4.0
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:
         database = Database.open(f"sqlite:///{Path(folder) / 'ledger.db'}")
         migrate.upgrade(database)
-        uvloop.run(_measure(database, seconds))
+        figures = uvloop.run(_measure(database, seconds))
         database.close()
+    print()
+    for label, figure in figures.items():
+        print(label.ljust(56) + f"{figure:8.2f}")
+    if arguments.json:
+        arguments.json.write_text(json.dumps(figures, indent=1, ensure_ascii=False) + "\n")
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ import contextlib
 import sqlite3
 import threading
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from sqlalchemy import select
@@ -12,9 +13,11 @@ from sqlalchemy.engine.interfaces import DBAPICursor
 
 from tests.databases import end_postgres, launch_postgres, migrated, start_postgres, stop_postgres
 from writingmate.errors import Unavailable
+from writingmate.storage import crowd
+from writingmate.storage.crowd import LINGER_SECONDS, Crowd
 from writingmate.storage.engine import Database
 from writingmate.storage.tables import revisions
-from writingmate.storage.writer import CROWD, LINGER_SECONDS, Uncertain, Writer
+from writingmate.storage.writer import Uncertain, Writer
 
 
 class Notes:
@@ -85,26 +88,43 @@ async def test_what_queues_up_during_a_commit_is_committed_together(
     assert [len(batch) for batch in notes.batches] == [1, 512, 88]
 
 
-async def test_a_crowd_is_waited_for_and_a_lone_command_is_not(
-    database: Database, notes: Notes, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(("rate", "waits"), [(0.0, True), (1e9, False)])
+async def test_only_a_crowd_is_waited_for(
+    database: Database, notes: Notes, monkeypatch: pytest.MonkeyPatch, rate: float, *, waits: bool
 ) -> None:
-    waits: list[float] = []
-    monkeypatch.setattr("writingmate.storage.writer.time.sleep", waits.append)
+    waited: list[float] = []
+    monkeypatch.setattr(crowd, "RATE", rate)
+    monkeypatch.setattr("writingmate.storage.writer.time.sleep", waited.append)
     writer: Writer[str, str] = Writer(database, notes.apply)
-    await writer.submit("alone")
-    await writer.submit("still alone")
-    assert waits == []
-    notes.gate.clear()
-    notes.entered.clear()
-    first = writer.submit("first")
-    await asyncio.to_thread(notes.entered.wait, 10)
-    crowd = [writer.submit(f"n{number}") for number in range(CROWD)]
-    notes.gate.set()
-    await asyncio.gather(first, *crowd)
-    await writer.submit("after the crowd")
-    await writer.submit("alone again")
-    assert waits == [LINGER_SECONDS]
+    await writer.submit("first, after a pause without end")
+    await writer.submit("second")
     await asyncio.to_thread(writer.close)
+    assert set(waited) == ({LINGER_SECONDS} if waits else set())
+
+
+def test_a_crowd_is_many_commands_in_a_short_time() -> None:
+    seen = Crowd()
+    now = 1000.0
+    seen.joined(30, now)
+    assert not seen.here, "nothing is known of the time before"
+    for _ in range(25):
+        now += 0.001
+        seen.joined(2, now)
+    assert seen.here
+    seen.joined(1, now + 1.0)
+    assert not seen.here
+    for _ in range(40):
+        now += 0.001
+        seen.joined(1, now)
+    assert not seen.here
+
+
+def test_nothing_that_is_queued_is_overslept(database: Database) -> None:
+    """Whoever queues a command just as the thread lies down wakes it."""
+    writer: Writer[int, int] = Writer(database, lambda _, commands: list(commands))
+    with ThreadPoolExecutor(4) as threads:
+        assert list(threads.map(writer.call, range(2_000))) == list(range(2_000))
+    writer.close()
 
 
 async def test_a_bad_command_does_not_poison_its_mates(

@@ -50,7 +50,7 @@ class Turn:
     """
 
     __slots__ = (
-        "_body", "_chunked", "_home", "_invited", "_more", "_waiter", "_waiting", "complete", "headers",
+        "_body", "_chunked", "_home", "_invited", "_more", "_waiter", "complete", "headers",
         "keep_alive", "left", "line", "method", "old", "pairs", "path", "started", "target", "task",
     )  # fmt: skip
 
@@ -76,8 +76,7 @@ class Turn:
         self.line = home.line
         self.task: asyncio.Task[None] | None = None
         self.started = self.complete = self.left = self._chunked = self._invited = False
-        self._body: list[bytes] = []
-        self._waiting = 0  # bytes
+        self._body: bytes | bytearray = b""  # what has come and was not read yet
         self._more = True
         self._waiter: asyncio.Future[None] | None = None
 
@@ -97,9 +96,13 @@ class Turn:
         """A piece of the body; of no interest once the answer is out."""
         if self.complete:
             return
-        self._body.append(data)
-        self._waiting += len(data)
-        if self._waiting > HIGH_WATER:
+        if not self._body:
+            self._body = data
+        elif isinstance(self._body, bytearray):
+            self._body += data
+        else:
+            self._body = bytearray(self._body + data)
+        if len(self._body) > HIGH_WATER:
             self._home.pause()
         self._wake()
 
@@ -199,8 +202,8 @@ class Turn:
             self._home.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
 
     def _take(self) -> bytes:
-        body, self._body, self._waiting = self._body, [], 0
-        return body[0] if len(body) == 1 else b"".join(body)
+        body, self._body = self._body, b""
+        return bytes(body)
 
     def _complete(self) -> None:
         self.complete = True

@@ -20,6 +20,7 @@ from typing import Final, Generic, TypeAlias, TypeVar
 from sqlalchemy.engine.interfaces import DBAPICursor
 
 from writingmate.errors import Unavailable
+from writingmate.storage.crowd import LINGER_SECONDS, Crowd
 from writingmate.storage.engine import Database, Session, unavailable
 from writingmate.telemetry import log
 
@@ -35,9 +36,6 @@ BATCH: Final = 512
 PAUSES: Final = (0.0, 0.05, 0.1, 0.2, 0.5, 1.0)  # seconds, after the first failure, the second …
 QUICK_SECONDS: Final = 1.0  # a failure that took longer is not tried again at once
 GRACE_SECONDS: Final = 5.0
-# Under load a commit waits this long for company: half the cost a command at 2,000 requests a second.
-LINGER_SECONDS: Final = 0.001
-CROWD: Final = 3  # commands of the last batch; a lone request never waits
 
 
 class Uncertain(Unavailable):
@@ -62,12 +60,14 @@ class Writer(Generic[C, R]):
         self._apply = apply
         self._step = step
         self._out_of_reach = database.out_of_reach
-        self._queue: queue.SimpleQueue[Item[C, R] | None] = queue.SimpleQueue()
+        self._queued: deque[Item[C, R]] = deque()
+        self._wakes: queue.SimpleQueue[None] = queue.SimpleQueue()
+        self._asleep = False
         self._waiting: deque[Item[C, R]] = deque()
         self._session: Session | None = None
         self._failures = 0
         self._retry_at = 0.0
-        self._crowded = False
+        self._crowd = Crowd()
         self._closing = False
         self._give_up_at = float("inf")
         self._thread = threading.Thread(target=self._run, name="writer", daemon=True)
@@ -99,23 +99,25 @@ class Writer(Generic[C, R]):
         if not self._closing:
             self._closing = True
             self._give_up_at = time.monotonic() + grace
-            self._queue.put(None)
+            self._wakes.put(None)
         self._thread.join()
 
     def _put(self, item: Item[C, R]) -> None:
         if self._closing:
             raise Unavailable("The server is stopping. Try again in a few seconds.")
-        self._queue.put(item)
+        self._queued.append(item)
+        if self._asleep:
+            self._asleep = False
+            self._wakes.put(None)
 
     def _run(self) -> None:
-        open_ = True
-        while open_ or self._waiting:
-            open_ = self._gather() and open_
-            if time.monotonic() < self._retry_at:
+        while self._gather() or self._waiting:
+            now = time.monotonic()
+            if now < self._retry_at:
                 self._refuse(self._take(len(self._waiting)), unavailable())
             elif self._waiting:
                 batch = self._take(BATCH)
-                self._crowded = len(batch) >= CROWD
+                self._crowd.joined(len(batch), now)
                 self._write(batch)
             if self._failures and time.monotonic() > self._give_up_at:
                 break
@@ -123,17 +125,22 @@ class Writer(Generic[C, R]):
             self._session.close()
 
     def _gather(self) -> bool:
-        """Move what is queued to ``_waiting``, at least one if none is there; False at the end."""
-        if self._crowded:
+        """Move what is queued to ``_waiting``, waiting for some if none is there; False at the end."""
+        if self._crowd.here:
             time.sleep(LINGER_SECONDS)
-        pause = max(0.0, self._retry_at - time.monotonic()) if self._waiting else None
-        with contextlib.suppress(queue.Empty):
-            item = self._queue.get(timeout=pause)
-            while item is not None:
-                self._waiting.append(item)
-                item = self._queue.get_nowait()
-            return False
-        return True
+        if not self._queued:
+            self._sleep(max(0.0, self._retry_at - time.monotonic()) if self._waiting else None)
+        while self._queued:
+            self._waiting.append(self._queued.popleft())
+        return not self._closing
+
+    def _sleep(self, pause: float | None) -> None:
+        """Until something is queued, or for the pause before what failed is tried again."""
+        self._asleep = True  # whoever queues something after the next line's look wakes us
+        if not self._queued and (pause is not None or not self._closing):
+            with contextlib.suppress(queue.Empty):
+                self._wakes.get(timeout=pause)
+        self._asleep = False
 
     def _take(self, count: int) -> list[Item[C, R]]:
         take = self._waiting.popleft

@@ -39,7 +39,7 @@ def event(name: str, /, **fields: object) -> None:
     """Log that something happened. Fields that the event does not list are left out."""
     if _log.sink is not None:
         known = EVENTS.get(name, _UNKNOWN)
-        _put(name, known, fields if fields.keys() <= known.fields else _listed(known.fields, fields))
+        _put(name, known, fields if known.fields.issuperset(fields) else _listed(known.fields, fields))
 
 
 def failure(name: str, error: BaseException, /, **fields: object) -> None:
