@@ -56,7 +56,11 @@ def test_the_same_refusal_of_the_operators_key_stays_the_operators(status: int) 
 def test_a_flagged_prompt_is_not_a_refused_key() -> None:
     body = error(403, f"openai/gpt-5 requires moderation. Flagged for {KEY}.", **MODERATION)
     said = told(refused(403, body))
-    assert (said["status"], said["type"], said["code"]) == (403, "invalid_request_error", "403")
+    assert (said["status"], said["type"], said["code"]) == (
+        403,
+        "permission_error",
+        "content_policy_violation",
+    )
     assert said["message"] == "openai/gpt-5 requires moderation. Flagged for [key]."
 
 

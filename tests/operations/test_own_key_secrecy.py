@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -12,23 +13,21 @@ import pytest
 from tests.fakes.openai_upstream import Fault
 from tests.fakes.openrouter import FakeOpenRouter, refusing
 from tests.live import serving, settings_for
-from writingmate.catalog.resolve import Catalog
-from writingmate.errors import ApiError, UpstreamError
-from writingmate.identity.directory import Directory
-from writingmate.operations.failures import as_answer, forget_key
+from writingmate.errors import ApiError
 from writingmate.operations.own_keys import OwnKeys
-from writingmate.operations.own_routes import OwnRoutes
 from writingmate.providers import for_own_keys
 from writingmate.telemetry import log
-from writingmate.types import Principal
-from writingmate.upstream.base import Call, Timeouts
 from writingmate.upstream.client import HttpClient
 from writingmate.vault.box import Box
-from writingmate.vault.credentials import Credentials
 from writingmate.vault.keys import Keyring
 
 KEY = "planted.own-key.Zq7.w1th-no-known-shape"
 ECHO = f"the key {KEY} is bad"
+ERROR = {"error": {"message": ECHO, "code": KEY}}
+BEGUN = (
+    b'data: {"id":"1","object":"chat.completion.chunk","created":1,"model":"m",'
+    b'"choices":[{"index":0,"delta":{"content":"A"},"finish_reason":null}]}\n\n'
+)
 FAULTS = [
     refusing(401, ECHO),
     refusing(402, ECHO),
@@ -37,6 +36,9 @@ FAULTS = [
     refusing(429, ECHO),
     refusing(500, ECHO),
     Fault(body=KEY.encode(), content_type=KEY),
+    Fault(body=json.dumps(ERROR).encode(), content_type="application/json"),
+    Fault(body=b"data: %b\n\n" % json.dumps(ERROR).encode(), content_type="text/event-stream"),
+    Fault(body=BEGUN + b"data: %b\n\n" % json.dumps(ERROR).encode(), content_type="text/event-stream"),
     Fault(status=400, headers={"retry-after": KEY}, body=KEY.encode()),
 ]
 
@@ -55,37 +57,14 @@ async def openrouter() -> AsyncIterator[FakeOpenRouter]:
         yield running
 
 
-async def _said(
-    own: OwnKeys, routes: OwnRoutes, caller: Principal, fault: Fault, fake: FakeOpenRouter
-) -> str:
-    """What callers and the log are told when OpenRouter repeats the key in this way."""
+async def _said(api: httpx2.AsyncClient, fault: Fault, fake: FakeOpenRouter, *, stream: bool) -> str:
+    """What a caller is told when OpenRouter repeats the key in this way."""
     fake.script(fault, times=1)
-    said = []
-    try:
-        await own.test(caller.user_id)
-    except ApiError as error:
-        said.append(error.envelope().decode() + repr(error) + str(error.headers))
-    model = routes.catalog.get("google/gemini-2.5-flash", own=True)
-    assert model is not None
-    route = await routes.route(caller, model)
-    assert route is not None
-    fake.script(fault, times=1)
-    call = Call(
-        f"{route.provider.base_url}/chat/completions",
-        route.provider.authorized(),
-        b"{}",
-        streaming=True,
-        timeouts=Timeouts(2, 2, 2),
+    messages = [{"role": "user", "content": "Reply with exactly: A B"}]
+    answer = await api.post(
+        "/chat/completions", json={"model": "google/gemini-2.5-flash", "messages": messages, "stream": stream}
     )
-    try:
-        async with own.network.open(call):
-            pass
-    except UpstreamError as error:
-        forget_key(error, KEY)
-        log.failure("upstream_failed", error, provider=route.provider.name)
-        answer = as_answer(error, own_key=KEY)
-        said.append(answer.envelope().decode() + repr(answer) + str(answer.headers) + repr(error))
-    return "\n".join([*said, repr(route), repr(call), repr(caller), repr(own), repr(routes)])
+    return f"{answer.status_code} {answer.headers} {answer.text}"
 
 
 def _on_disk(folder: Path) -> bytes:
@@ -94,29 +73,35 @@ def _on_disk(folder: Path) -> bytes:
 
 
 async def test_a_planted_key_is_nowhere(openrouter: FakeOpenRouter, tmp_path: Path) -> None:
-    environ = {"OPENROUTER_BASE_URL": openrouter.base_url}
-    settings = settings_for(tmp_path, environ=environ)
-    stream, network, provider = Log(), HttpClient(), for_own_keys(settings)
+    settings = settings_for(tmp_path, environ={"OPENROUTER_BASE_URL": openrouter.base_url})
+    stream, network = Log(), HttpClient()
     with serving(settings) as live:
         log.start(stream)
         box = Box(Keyring(tmp_path / "vault.keys"))
-        own = OwnKeys(live.database, box, network, provider)
+        own = OwnKeys(live.database, box, network, for_own_keys(settings))
         await own.set(live.user.user_id, KEY)
-        caller = await Directory(live.database).principal(live.key)
-        routes = OwnRoutes(Catalog(settings, (), own=provider), Credentials(live.database, box))
-        said = [await _said(own, routes, caller, fault, openrouter) for fault in FAULTS]
-        async with httpx2.AsyncClient(headers={"authorization": f"Bearer {live.key}"}) as client:
-            listed = await client.get(f"{live.api}/models")
-            said += [listed.text, (await client.get(f"{live.url}/metrics")).text]
+        headers = {"authorization": f"Bearer {live.key}"}
+        async with httpx2.AsyncClient(base_url=live.api, headers=headers, timeout=20) as api:
+            said = [
+                await _said(api, fault, openrouter, stream=streaming)
+                for fault in FAULTS
+                for streaming in (False, True)
+            ]
+            said += [(await api.get("/models")).text, (await api.get(f"{live.url}/metrics")).text]
+        for fault in FAULTS:
+            openrouter.script(fault, times=1)
+            with pytest.raises(ApiError) as caught:
+                await own.test(live.user.user_id)
+            said.append(f"{caught.value!r} {caught.value.envelope()!r} {caught.value.headers}")
         log.flush()
         on_disk = _on_disk(tmp_path)
     log.stop()
     await network.close()
-    assert caller.byok
-    assert "google/gemini-2.5-flash" in listed.text
-    assert sum(call.headers["authorization"] == f"Bearer {KEY}" for call in openrouter.calls) == 17
+    sent = [call.headers["authorization"] for call in openrouter.calls]
+    assert sent == [f"Bearer {KEY}"] * (1 + 3 * len(FAULTS))
+    assert sum("provider_key_rejected" in text for text in said) >= 3 * 2
     logged = stream.kept.getvalue().decode()
-    assert logged.count("upstream_failed") == 15  # once it answered 200, with nonsense
+    assert logged.count("upstream_failed") >= 2 * len(FAULTS)
     assert live.user.user_id.encode() in on_disk
-    for text in (*said, logged, on_disk.decode("latin-1")):
+    for text in (*said, logged, on_disk.decode("latin-1"), f"{own!r} {live.gateway!r}"):
         assert KEY[:-4] not in text

@@ -15,6 +15,7 @@ from writingmate.errors import (
     ApiError,
     BadGateway,
     GatewayTimeout,
+    PermissionDenied,
     ProviderRefusal,
     Unauthenticated,
     Unavailable,
@@ -58,7 +59,7 @@ def as_answer(error: UpstreamError, *, own_key: str | None = None) -> ApiError:
         forget_key(error, own_key)
     match error:
         case UpstreamRefused() if own_key is not None and error.status in _OWN_KEY:
-            return _cleaned(error) if _is_moderation(error) else rejected(error.status)
+            return _flagged(error) if _is_moderation(error) else rejected(error.status)
         case UpstreamRefused():
             return _refusal(error)
         case UpstreamNotReady():
@@ -87,6 +88,11 @@ def _is_moderation(error: UpstreamRefused) -> bool:
     """OpenRouter's 403 is also for a prompt that a model's moderation flagged: then it says why."""
     about = _words(error.body).get("metadata")
     return error.status == FORBIDDEN and isinstance(about, dict) and "reasons" in about
+
+
+def _flagged(error: UpstreamRefused) -> PermissionDenied:
+    message = clean(_text(_words(error.body).get("message")) or _NO_WORDS)
+    return PermissionDenied(message, code="content_policy_violation")
 
 
 def _refusal(error: UpstreamRefused) -> ApiError:
