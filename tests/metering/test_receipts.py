@@ -5,16 +5,18 @@ import pytest
 
 from tests.metering.conftest import Clock
 from tests.metering.examples import estimate, limit, principal
-from writingmate.metering.commands import EntryRow
+from writingmate.metering.commands import EntryRow, HoldRow
 from writingmate.metering.ledger import Ledger
-from writingmate.metering.receipts import FLAGS, LimitThen, explained, find_entry, find_hold
+from writingmate.metering.receipts import FLAGS, LimitThen, explained, find
 from writingmate.storage.engine import Database
 from writingmate.types import Usage
 
 
 def found(database: Database, request_id: str, workspace_id: str | None = None) -> EntryRow | None:
     with database.reading() as connection:
-        return find_entry(connection, request_id, workspace_id)
+        row = find(connection, request_id, workspace_id)
+    assert not isinstance(row, HoldRow)
+    return row
 
 
 @pytest.fixture
@@ -83,11 +85,10 @@ def test_a_request_is_found_in_its_workspace_only(books: Database) -> None:
 async def test_a_request_under_way_has_a_hold(books: Database, ledger: Ledger) -> None:
     async with ledger.hold("open", principal(workspace="ws_three"), estimate(4)) as hold:
         with books.reading() as connection:
-            row = find_hold(connection, "open")
-            assert row is not None
+            row = find(connection, "open")
+            assert isinstance(row, HoldRow)
             assert row.messages == 4
-            assert find_hold(connection, "open", "ws_one") is None
-            assert find_entry(connection, "open") is None
+            assert find(connection, "open", "ws_one") is None
         hold.observe(Usage(1, 1))
 
 

@@ -94,24 +94,23 @@ def explain(
     json: Json = False,
 ) -> None:
     """Show how the messages of one request were counted, step by step."""
-    from writingmate.metering.receipts import explained, find_entry, find_hold
+    from writingmate.metering.commands import HoldRow
+    from writingmate.metering.receipts import explained, find
 
     with setup.opened(data_dir) as database, database.reading() as connection:
-        entry = find_entry(connection, request_id, workspace)
-        hold = None if entry else find_hold(connection, request_id, workspace)
-        row = entry or hold
-        _require_sight(connection, workspace, acting, of=row.user_id if row else None)
-    if hold is not None:
-        raise ConfigurationError(
-            f"Request {request_id} is still under way and holds {hold.messages} messages."
-        )
-    if entry is None:
+        found = find(connection, request_id, workspace)
+        _require_sight(connection, workspace, acting, of=found.user_id if found else None)
+    if found is None:
         raise ConfigurationError(
             f"There is no request {request_id}{f' in workspace {workspace}' if workspace else ''}. A request "
             "that was refused before it reached a provider has no entry, and one older than "
             "`retention_days` is kept only in sums."
         )
-    explanation = explained(entry)
+    if isinstance(found, HoldRow):
+        raise ConfigurationError(
+            f"Request {request_id} is still under way and holds {found.messages} messages."
+        )
+    explanation = explained(found)
     if json:
         output.document(explanation)
     else:

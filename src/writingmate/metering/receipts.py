@@ -125,20 +125,15 @@ def explained(entry: EntryRow) -> Explanation:
     )
 
 
-def find(connection: Connection, request_id: str, workspace_id: str) -> EntryRow | HoldRow | None:
-    """What the books have of a request in a workspace: its entry, or its hold while it is under way."""
-    entry = find_entry(connection, request_id, workspace_id)
-    return find_hold(connection, request_id, workspace_id) if entry is None else entry
+def find(
+    connection: Connection, request_id: str, workspace_id: str | None = None
+) -> EntryRow | HoldRow | None:
+    """A request in one workspace or whichever has it: its entry, or its hold while it is under way.
 
-
-def find_entry(connection: Connection, request_id: str, workspace_id: str | None = None) -> EntryRow | None:
-    """The entry of a request, in one workspace or whichever has it; None if it has none (any more)."""
-    return _find(connection, entries, EntryRow, request_id, workspace_id)
-
-
-def find_hold(connection: Connection, request_id: str, workspace_id: str | None = None) -> HoldRow | None:
-    """The hold of a request that is under way."""
-    return _find(connection, holds, HoldRow, request_id, workspace_id)
+    None if there is neither: it was refused, or its entry has become part of a sum.
+    """
+    entry = _find(connection, entries, EntryRow, request_id, workspace_id)
+    return entry or _find(connection, holds, HoldRow, request_id, workspace_id)
 
 
 def _find(
