@@ -1,7 +1,7 @@
-# make setup | serve | test | lint | bench | lock
+# make setup | serve | test | soak | lint | bench | lock
 #
 # PYTHON chooses the interpreter (3.11 or newer). ARGS is handed on: make serve ARGS="--port 9000",
-# make test ARGS="tests/wire -q", make bench ARGS=--quick, make lock ARGS=--upgrade.
+# make test ARGS="tests/wire -q", make soak ARGS="--kills 50", make bench ARGS=--quick, make lock ARGS=--upgrade.
 
 PYTHON ?= python3
 ARGS ?=
@@ -11,7 +11,7 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := setup
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: setup serve test lint bench lock
+.PHONY: setup serve test soak lint bench lock
 
 BIN := .venv/bin
 PIP := $(PYTHON) -m pip --python .venv --disable-pip-version-check --quiet
@@ -57,10 +57,18 @@ lint: .venv/.test
 	@$(BIN)/ruff format --check --quiet
 	@$(BIN)/mypy
 
+POSTGRESQL := command -v initdb || compgen -G '/usr/lib/postgresql/*/bin/initdb'
+
 # The tests start a PostgreSQL of their own; its programs are all they need.
 test: lint
-	$(call debian,command -v initdb || compgen -G '/usr/lib/postgresql/*/bin/initdb',postgresql)
+	$(call debian,$(POSTGRESQL),postgresql)
 	@$(BIN)/pytest --numprocesses=2 $(ARGS)
+
+# Half an hour: the books drawn a thousand times, then a thousand kills of real gateways under load.
+soak: .venv/.test
+	$(call debian,$(POSTGRESQL),postgresql)
+	@BOOKS_EXAMPLES=$${BOOKS_EXAMPLES:-1000} $(BIN)/pytest --quiet --numprocesses=2 tests/metering/test_books.py
+	@$(BIN)/python -m tests.soak $(ARGS)
 
 bench: setup
 	$(call debian,PATH="$$PATH:/usr/sbin" command -v nginx && command -v cc,nginx-light gcc libc6-dev)
