@@ -204,7 +204,10 @@ class Pricing:
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """A catalog row with the routes that are configured now, in the order they are tried."""
+    """A catalog row with the routes that are configured now, in the order they are tried.
+
+    ``window`` is the context length where it is known, and not taken for granted.
+    """
 
     slug: ModelSlug
     name: str
@@ -218,3 +221,4 @@ class Model:
     endpoints: tuple[str, ...] = ("chat.completions", "completions")
     pricing: Pricing | None = None
     routes: tuple[Route, ...] = ()
+    window: int | None = None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import json
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -28,6 +29,8 @@ from writingmate.workspaces import store
 OWN_KEY = "sk-or-v1-users-own-0123456789abcdef"
 SHORT = {**HELLO, "max_tokens": 100}
 CHAT = "/chat/completions"
+# The first bytes of a picture of 640 by 480.
+PNG = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\x02\x80\0\0\x01\xe0\x08\x02\0\0\0"
 
 
 def answer_of(prompt: int, completion: int) -> Fault:
@@ -151,6 +154,27 @@ async def test_a_long_prompt_is_counted_before_it_is_refused(
     assert answer.status_code == 200
     assert entries(gateway)[0].held_messages == 2
     assert len(fake.calls) == 1
+
+
+async def test_a_picture_is_counted_as_its_vendor_does_wherever_there_is_room_for_more(
+    api: httpx2.AsyncClient, gateway: Live
+) -> None:
+    """By its bytes it would be 25 messages, and as many are what a killed process leaves to be charged."""
+    put_on(gateway, "self-hosted")
+    picture = base64.b64encode(PNG + bytes(300_000)).decode()
+    part = {"type": "image_url", "image_url": {"url": f"data:image/png;base64,{picture}"}}
+    answer = await api.post(CHAT, json={**SHORT, "messages": [{"role": "user", "content": [part]}]})
+    assert answer.status_code == 200
+    assert entries(gateway)[0].held_messages <= 2
+
+
+async def test_a_remote_file_is_no_more_than_the_model_can_read(
+    api: httpx2.AsyncClient, gateway: Live
+) -> None:
+    put_on(gateway, "self-hosted")
+    part = {"type": "file", "file": {"file_id": "file-1"}}
+    await api.post(CHAT, json={**SHORT, "messages": [{"role": "user", "content": [part]}]})
+    assert entries(gateway)[0].held_messages == 26  # 400,000 tokens, and the answer's
 
 
 async def test_the_limit_refuses_by_name_and_says_what_helps(

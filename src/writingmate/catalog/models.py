@@ -130,6 +130,7 @@ def _model(slug: str, row: ModelSection, providers: Mapping[str, Provider]) -> M
         output_modalities=row.output_modalities or ("text",),
         pricing=row.pricing,
         routes=routes,
+        window=row.context_length,
     )
 
 

@@ -78,6 +78,11 @@ def cheap(request: Document, body_bytes: int) -> int:
     return tokens + min(WINDOW, beyond)
 
 
+def attached(request: Document) -> bool:
+    """Whether a message has more than text: then `cheap` may be many times what the prompt really is."""
+    return "messages" in request and _attached(request["messages"]) > 0
+
+
 def hosted(request: Document) -> int:
     """How many of the provider's own tools a request asks for: searches, interpreters, anything unknown."""
     asked = sum([memoryview(request[name])[0] not in _OFF for name in SEARCHES if name in request])

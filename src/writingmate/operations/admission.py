@@ -1,12 +1,15 @@
 """From an order to a hold that its limits have room for (PRODUCT §4).
 
 The bound by bytes comes first, for it costs nothing. Only where that does not fit are tokens counted,
-and only where the answer asked for does not fit beside them is less of it held.
+and only where the answer asked for does not fit beside them is less of it held. Pictures, files and
+sound are counted at once: by their bytes they are many times what they cost, and what is held is what
+a process that dies leaves to be charged.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 
 from writingmate.errors import LimitReached
 from writingmate.metering.commands import Claim
@@ -24,8 +27,9 @@ async def admitted(
     Raises what `Ledger.hold` raises; LimitReached only if not even a counted prompt and the
     shortest answer fit.
     """
-    try:
-        return await ledger.hold(request_id, principal, order.bounded(), claim).open()
-    except LimitReached:
-        careful = await asyncio.to_thread(order.careful)
+    bounded = order.bounded()
+    if not order.attached(bounded):
+        with contextlib.suppress(LimitReached):
+            return await ledger.hold(request_id, principal, bounded, claim).open()
+    careful = await asyncio.to_thread(order.careful)
     return await ledger.hold(request_id, principal, order.counted(careful.prompt_tokens), claim).open()

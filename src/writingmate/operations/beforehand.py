@@ -33,7 +33,9 @@ class Beforehand:
         order.exchange(request.id)
         prompt = await asyncio.to_thread(order.careful)
         careful = order.counted(prompt.prompt_tokens)
-        asked, decision = order.bounded(), await self._decision(order.bounded())
+        bounded = order.bounded()
+        asked = careful if order.attached(bounded) else bounded
+        decision = await self._decision(asked)
         if isinstance(decision, LimitReached):
             asked, decision = careful, await self._decision(careful)
         shape = {
@@ -43,7 +45,7 @@ class Beforehand:
             "tier": order.model.tier,
             "route": f"{order.route.provider.name}/{order.route.model}",
             "byok": order.own_key is not None,
-            "prompt_tokens": asdict(prompt) | {"bound": order.bounded().prompt_tokens},
+            "prompt_tokens": asdict(prompt) | {"bound": bounded.prompt_tokens},
             "completion_tokens": careful.completion_tokens,
             "minimum_messages": _least(prompt),
             "maximum_messages": messages_of(prompt.prompt_tokens + careful.completion_tokens),

@@ -61,7 +61,12 @@ class Order:
 
     def careful(self) -> Careful:
         """The prompt's tokens counted. It reads the whole prompt: call it off the event loop."""
-        return careful(self.asked, dialect=self.dialect, slug=self.model.slug)
+        names = f"{self.model.slug} {self.route.model}"
+        return careful(self.asked, dialect=self.dialect, slug=names, window=self.model.window)
+
+    def attached(self, bounded: Estimate) -> bool:
+        """Whether the bound is more than text and tools make it: pictures, files or sound do."""
+        return bounded.prompt_tokens >= self.size + attachments.SPOKEN and attachments.attached(self.asked)
 
     def counted(self, prompt_tokens: int) -> Estimate:
         """The most that it may cost with a prompt of so many tokens, content to get less of the answer."""
