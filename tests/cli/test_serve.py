@@ -148,9 +148,21 @@ def test_a_signal_that_comes_before_it_serves_ends_it(bare: Commands, workers: s
     while _line(process) != LAST_LINE:
         pass
     process.send_signal(signal.SIGTERM)
-    process.communicate()
+    process.communicate(timeout=SECONDS)
     watchdog.cancel()
     assert process.returncode in {0, -signal.SIGTERM}
+
+
+def test_workers_end_with_the_process_that_supervises_them(provided: Commands) -> None:
+    process = provided.started("serve", "--port", "0", "--workers", "2")
+    watchdog = threading.Timer(SECONDS, process.kill)
+    watchdog.start()
+    banner = "".join(iter(lambda: _line(process), LAST_LINE))
+    request("GET", Server(process, banner).line("Documentation: "))
+    process.kill()
+    process.communicate(timeout=SECONDS)  # its output ends once no worker holds it any more
+    watchdog.cancel()
+    assert process.returncode == -signal.SIGKILL
 
 
 def test_where_nothing_can_serve_it_says_how_to_add_a_provider(bare: Commands) -> None:

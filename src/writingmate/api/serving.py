@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import multiprocessing
 import os
 import signal
 import threading
@@ -56,6 +57,7 @@ class Lifespan(LifespanOn):
             for number in SIGNALS:
                 self._replaced[number] = signal.getsignal(number)
                 signal.signal(number, self._heard(self._replaced[number]))
+            _end_with_parent()
 
     async def shutdown(self) -> None:
         """End the application; signals are the server's again."""
@@ -80,3 +82,20 @@ class Lifespan(LifespanOn):
     def _note() -> None:
         """Said by the event loop: a signal handler must not wait for the log's lock."""
         log.event("draining", pid=os.getpid())
+
+
+def _end_with_parent() -> None:
+    """A worker drains and ends once the process that supervises it is gone, even if that was killed.
+
+    Otherwise it would go on and keep the port, and nobody could start the server again.
+    """
+    parent = multiprocessing.parent_process()
+    if parent is None:
+        return
+    loop, sentinel = asyncio.get_running_loop(), parent.sentinel
+
+    def end() -> None:
+        loop.remove_reader(sentinel)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    loop.add_reader(sentinel, end)
