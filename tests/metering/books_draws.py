@@ -85,6 +85,7 @@ class Asked:
     estimate: Estimate
     claim: Claim | None
     started_at: float
+    marks: frozenset[str]
 
     @property
     def windows(self) -> dict[WindowKey, int]:

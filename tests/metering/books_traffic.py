@@ -53,7 +53,7 @@ class Traffic:
         claim = None
         if order.once is not None:
             claim = Claim(workspace, user, order.once, b"h" * 32, name, now, now + ANSWER_SECONDS)
-        asked = Asked(name, principal, estimate, claim, now)
+        asked = Asked(name, principal, estimate, claim, now, frozenset({"byok"} if order.byok else ()))
         expected = windows_by_the_book(principal, plan, order.tier, now, byok=order.byok)
         assert asked.windows | asked.rates == expected
         return asked
@@ -138,7 +138,7 @@ class Traffic:
         if entry is not None:
             request = Request(asked, node.node_id, entry.held_messages, None)
             self.model.admit(request)
-            self.model.settle(request, None, frozenset())
+            self.model.settle(request, None, asked.marks)
             del self.model.requests[asked.name]
 
     def work(
@@ -202,7 +202,7 @@ class Traffic:
         assert (receipt.messages, receipt.usage, receipt.flags) == (entry.messages, entry.usage, entry.flags)
 
     def _flags(self, request: Request) -> frozenset[str]:
-        return frozenset({"clamped"} if _the_hold(request).clamped else ())
+        return request.asked.marks | ({"clamped"} if _the_hold(request).clamped else set())
 
     def _would_be_refused(self, asked: Asked, reason: BaseException) -> None:
         if isinstance(reason, LimitReached):
@@ -217,7 +217,10 @@ class Traffic:
 
 
 def _hold(node: Node, asked: Asked) -> Hold:
-    return node.ledger.hold(asked.name, asked.principal, asked.estimate, asked.claim)
+    hold = node.ledger.hold(asked.name, asked.principal, asked.estimate, asked.claim)
+    for mark in asked.marks:
+        hold.mark(mark)
+    return hold
 
 
 def _the_hold(request: Request) -> Hold:

@@ -24,7 +24,7 @@ from writingmate.metering.windows import Counters, keys
 from writingmate.storage.engine import Database
 from writingmate.types import Limit, Usage
 
-EXAMPLES = int(os.environ.get("BOOKS_EXAMPLES", "30"))
+EXAMPLES = int(os.environ.get("BOOKS_EXAMPLES", "20"))
 SETTINGS = settings(
     max_examples=EXAMPLES,
     stateful_step_count=40,
@@ -97,7 +97,7 @@ DIFFER = "not what was used and held|provider's log and the ledger differ"
 MUTATIONS: dict[str, tuple[object, str, Callable[..., object], str]] = {
     "every request has room": (
         *(Counters, "admit", lambda _, __, wanted, ___: wanted),
-        "over its limit|a false admission",
+        "over its limit|held against|a false admission",
     ),
     "the last message is not given": (Counters, "admit", _admit_one_fewer, "a false refusal|something else"),
     "no minute is full": (*(Rates, "refusal", lambda _, __: None), "in a minute|a false admission"),
