@@ -126,7 +126,8 @@ class Protocol(Flow):
         if not self._in_head:
             return
         self._in_head = False
-        self._check_head()
+        if self._loose > limits.HEAD_BYTES or len(self._pairs) > limits.HEAD_LINES:
+            self._check_head()
         self._loose = 0
         turn = self._turn()
         previous, self._latest = self._latest, turn
@@ -207,10 +208,8 @@ class Protocol(Flow):
     # One request.
 
     def _check_head(self) -> None:
-        """Raises inside the parser, which then stops; only a head of many bytes is counted out."""
-        size = 0
-        if self._loose > limits.HEAD_BYTES:
-            size = len(self._target) + sum(len(name) + len(value) + 4 for name, value in self._pairs)
+        """Raises inside the parser, which then stops; a body may be why so many bytes have come."""
+        size = len(self._target) + sum(len(name) + len(value) + 4 for name, value in self._pairs)
         if size > limits.HEAD_BYTES or len(self._pairs) > limits.HEAD_LINES:
             self._fault = limits.too_large()
             raise self._fault
