@@ -12,6 +12,7 @@ from typing import Any, Final, get_type_hints
 import msgspec
 import psycopg
 
+from writingmate.metering.claims import statements
 from writingmate.metering.commands import Claim, EntryRow, HoldRow, RequestKey
 from writingmate.metering.rates import NONE, Recent
 from writingmate.metering.rows import Count, CountKey
@@ -86,20 +87,7 @@ RECENT: Final = {
     }.items()
 }
 LOCK_CLAIM: Final = "SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))"
-TAKE_CLAIM: Final = (
-    "INSERT INTO answers"  # noqa: S608  # names from our own types
-    f" ({', '.join(Claim._fields)}) VALUES ({', '.join('%s' for _ in Claim._fields)})"
-    " ON CONFLICT (workspace_id, user_id, idempotency_key) DO UPDATE SET"
-    " request_hash = excluded.request_hash, request_id = excluded.request_id,"
-    " created_at = excluded.created_at, expires_at = excluded.expires_at, answer = NULL"
-    " WHERE (answers.answer IS NULL OR answers.expires_at <= excluded.created_at)"
-    " AND NOT EXISTS (SELECT 1 FROM holds WHERE holds.workspace_id = answers.workspace_id"
-    " AND holds.request_id = answers.request_id)"
-    " RETURNING request_id"
-)
-_CLAIMED: Final = "WHERE workspace_id = %s AND user_id = %s AND idempotency_key = %s AND request_id = %s"
-STORE_ANSWER: Final = f"UPDATE answers SET answer = %s {_CLAIMED}"  # noqa: S608  # our own text
-GIVE_UP_CLAIM: Final = f"DELETE FROM answers {_CLAIMED} AND answer IS NULL"  # noqa: S608  # the same
+CLAIMS: Final = statements("%s")
 BEAT: Final = (
     f"INSERT INTO nodes (node_id, started_at, heartbeat_at, lease_seconds) SELECT %s, now, now, %s"  # noqa: S608  # our own text
     f" FROM (SELECT {_NOW} AS now) AS clock ON CONFLICT (node_id) DO UPDATE SET"
@@ -153,14 +141,14 @@ class PostgresRows:
     def take_claim(self, claim: Claim) -> bool:
         """Alone: who waited for another that took it sees that one's hold only in a statement of its own."""
         self._run(LOCK_CLAIM, "/".join(claim.key))
-        return self._run(TAKE_CLAIM, *claim).fetchone() is not None
+        return self._run(CLAIMS.take, *claim).fetchone() is not None
 
     def store_answer(self, claim: Claim, answer: bytes | None) -> None:
         """Nothing, should the key stand for another request by now."""
         if answer is None:
-            self._run(GIVE_UP_CLAIM, *claim.key, claim.request_id)
+            self._run(CLAIMS.give_up, *claim.key, claim.request_id)
         else:
-            self._run(STORE_ANSWER, answer, *claim.key, claim.request_id)
+            self._run(CLAIMS.store, answer, *claim.key, claim.request_id)
 
     def entry(self, key: RequestKey) -> EntryRow | None:
         """By its whole key."""

@@ -8,6 +8,7 @@ from itertools import chain, groupby
 from operator import itemgetter
 from typing import Final, TypeVar
 
+from writingmate.metering.claims import statements
 from writingmate.metering.commands import Claim, EntryRow, HoldRow, RequestKey
 from writingmate.metering.rates import NONE, Recent
 from writingmate.metering.rows import Count, CountKey
@@ -58,20 +59,7 @@ RECENT: Final = {
     f"SELECT started_at FROM holds WHERE workspace_id = ?1 AND started_at > ?2{theirs})"
     for subject, theirs in {"workspace": "", "user": " AND user_id = ?3", "key": " AND key_id = ?3"}.items()
 }
-TAKE_CLAIM: Final = (
-    "INSERT INTO answers"  # noqa: S608  # names from our own types
-    f" ({', '.join(Claim._fields)}) VALUES ({', '.join('?' for _ in Claim._fields)})"
-    " ON CONFLICT (workspace_id, user_id, idempotency_key) DO UPDATE SET"
-    " request_hash = excluded.request_hash, request_id = excluded.request_id,"
-    " created_at = excluded.created_at, expires_at = excluded.expires_at, answer = NULL"
-    " WHERE (answers.answer IS NULL OR answers.expires_at <= excluded.created_at)"
-    " AND NOT EXISTS (SELECT 1 FROM holds WHERE holds.workspace_id = answers.workspace_id"
-    " AND holds.request_id = answers.request_id)"
-    " RETURNING request_id"
-)
-_CLAIMED: Final = "WHERE workspace_id = ? AND user_id = ? AND idempotency_key = ? AND request_id = ?"
-STORE_ANSWER: Final = f"UPDATE answers SET answer = ? {_CLAIMED}"  # noqa: S608  # our own text
-GIVE_UP_CLAIM: Final = f"DELETE FROM answers {_CLAIMED} AND answer IS NULL"  # noqa: S608  # the same
+CLAIMS: Final = statements("?")
 BEAT: Final = (
     "INSERT INTO nodes (node_id, started_at, heartbeat_at, lease_seconds) VALUES (?, ?, ?, ?)"
     " ON CONFLICT (node_id) DO UPDATE SET"
@@ -128,14 +116,14 @@ class SqliteRows:
 
     def take_claim(self, claim: Claim) -> bool:
         """In one statement."""
-        return self._cursor.execute(TAKE_CLAIM, claim).fetchone() is not None
+        return self._cursor.execute(CLAIMS.take, claim).fetchone() is not None
 
     def store_answer(self, claim: Claim, answer: bytes | None) -> None:
         """Nothing, should the key stand for another request by now."""
         if answer is None:
-            self._cursor.execute(GIVE_UP_CLAIM, (*claim.key, claim.request_id))
+            self._cursor.execute(CLAIMS.give_up, (*claim.key, claim.request_id))
         else:
-            self._cursor.execute(STORE_ANSWER, (answer, *claim.key, claim.request_id))
+            self._cursor.execute(CLAIMS.store, (answer, *claim.key, claim.request_id))
 
     def entry(self, key: RequestKey) -> EntryRow | None:
         """By its whole key."""
