@@ -98,7 +98,7 @@ TEXTS: dict[object, tuple[str, object]] = {
     Path: ("/srv/data", Path("/srv/data")),
     Path | None: ("/srv/data", Path("/srv/data")),
 }
-WHOLE = {"port": 81, "workers": 3, "max_body_bytes": 4096, "retention_days": 90}
+WHOLE = {"port": 81, "workers": 3, "max_body_bytes": 4096, "retention_days": 90, "timeouts.tries": 4}
 
 
 @pytest.mark.parametrize("name", simple_fields())

@@ -35,6 +35,7 @@ from writingmate.metering.retention import SECONDS as ROLL_UP_SECONDS
 from writingmate.metering.retention import Retention
 from writingmate.operations.beforehand import Beforehand
 from writingmate.operations.client import Client, Request
+from writingmate.operations.failover import Failover
 from writingmate.operations.generate import Generate
 from writingmate.operations.idempotency import Idempotency
 from writingmate.operations.invitations import Invitations
@@ -149,10 +150,9 @@ class Gateway:
         )
         runner.start()
         parts.push_async_callback(runner.close)
-        timeouts = Timeouts(settings.timeouts.connect, settings.timeouts.first, settings.timeouts.idle)
         box = Box(Keyring(keyring_file(settings)))
         orders = Orders(catalog, plans.of, OwnRoutes(catalog, Credentials(database, box)))
-        generate = Generate(orders, ledger, network, {rows.PROVIDER.name: local}, timeouts)
+        generate = Generate(orders, ledger, network, {rows.PROVIDER.name: local}, _failover(settings))
         idempotency = Idempotency(answers, box, settings.idempotency_hours * 3600)
         operations = _operations(database, catalog, plans, generate)
         self._serve(database, directory, replace(operations, generate=_once(idempotency, generate)))
@@ -217,6 +217,12 @@ def _once(
         for dialect, endpoint in ENDPOINTS.items()
     }
     return lambda dialect, *asked: posts[dialect](*asked)
+
+
+def _failover(settings: Settings) -> Failover:
+    limits = settings.timeouts
+    timeouts = Timeouts(limits.connect, min(limits.first, limits.deadline), limits.idle)
+    return Failover(timeouts, limits.tries, limits.deadline)
 
 
 def _local(settings: Settings, network: HttpClient) -> LocalUpstream:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections import Counter
+import time
+from collections import defaultdict
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +20,7 @@ from tests.fakes.openai_upstream import FakeOpenAI, Fault, RecordedCall
 from writingmate.metering.audit import audit
 from writingmate.storage import tables
 from writingmate.storage.engine import Database
+from writingmate.upstream.budget import MOST, PER_SECOND, SHARE
 
 REQUESTS = 10_000
 AT_ONCE = 64
@@ -99,13 +101,19 @@ async def test_ledger_equals_the_providers_log(running: Running) -> None:
                 chance.choice(list(FAULTS)), stream=chance.random() < 0.5, leave_after=leave_after
             )
 
+    began = time.monotonic()
     heard = await asyncio.gather(*(one() for _ in range(REQUESTS)))
     entries = {entry.request_id: entry for entry in await running.entries()}
-    calls = Counter(call.headers["x-client-request-id"] for call in running.fake.calls)
-    assert set(calls.values()) == {1}, "a request reached the provider twice"
-    assert calls.keys() <= entries.keys()
+    budget = SHARE * REQUESTS + MOST + PER_SECOND * (time.monotonic() - began)
+    calls: dict[str, list[RecordedCall]] = defaultdict(list)
     for call in running.fake.calls:
-        assert_agrees(entries[call.headers["x-client-request-id"]], call)
+        calls[call.headers["x-client-request-id"]].append(call)
+    assert len(calls) < len(running.fake.calls) <= len(calls) + budget, "too many tries, or none"
+    assert calls.keys() <= entries.keys()
+    for request_id, (*failed, last) in calls.items():
+        assert_agrees(entries[request_id], last)
+        assert len(failed) <= 1
+        assert all(call.model not in {"well", "no-usage"} for call in failed), "it had been answered"
     for request_id in entries.keys() - calls.keys():
         assert "cancelled" in entries[request_id].flags or entries[request_id].messages == 0
     assert {answer.status for answer in heard} <= {0, 200, 502}

@@ -76,7 +76,7 @@ def staged(fake: FakeOpenAI, folder: Path) -> Iterator[Setting]:
     for failure in FAULTS.values():
         fake.script(failure.fault, model=failure.model.partition("/")[2])
     fake.script(Fault(error_after=2), model=BREAKING.partition("/")[2])
-    fake.script(Fault(status=503), model=RECOVERING.partition("/")[2], times=2)
+    fake.script(Fault(status=503), model=RECOVERING.partition("/")[2], times=4)  # each request tries twice
     named = (TEXT, BREAKING, RECOVERING, *(failure.model for failure in FAULTS.values()))
     providers = {
         "both": ProviderSection(

@@ -272,7 +272,7 @@ async def test_a_stream_that_breaks_raises(client: AsyncOpenAI) -> None:
 
 
 async def test_the_sdk_retries_what_may_pass(setting: Setting) -> None:
-    """The provider fails twice; the SDK's own retries get the answer, each a request of its own."""
+    """The provider fails all tries of two requests; the SDK's own retries, new requests, get the answer."""
     async with AsyncOpenAI(base_url=setting.base_url, api_key=setting.key, max_retries=2) as client:
         raw = await client.chat.completions.with_raw_response.create(
             model=RECOVERING, messages=[{"role": "user", "content": "Reply with exactly: HELLO"}]

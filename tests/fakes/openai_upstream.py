@@ -109,6 +109,10 @@ class FakeOpenAI:
         """Answer calls for ``model`` on ``path`` with ``fault``, so many times; the first fit is used."""
         self._scripts.append(Scripted(fault, model, path, times))
 
+    def recover(self) -> None:
+        """Forget every script: answer well from now on."""
+        self._scripts.clear()
+
     def drop(self, times: int) -> None:
         """Close the next connections as soon as they are accepted."""
         self._drops += times

@@ -87,6 +87,22 @@ async def test_the_entry_says_everything(database: Database, ledger: Ledger, clo
     }
 
 
+async def test_the_entry_names_the_route_that_served_and_the_hold_the_first(
+    database: Database, ledger: Ledger
+) -> None:
+    async with ledger.hold("r1", principal(), estimate(3, LIMIT)) as hold:
+        hold.rerouted("openrouter", "openai/gpt-5-mini")
+        with database.reading() as connection:
+            row = connection.execute(select(holds)).one()
+        assert (row.provider, row.upstream_model) == ("openai", "gpt-5-mini")
+        assert not hold.clamped
+        hold.observe(Usage(10, 10))
+    with database.reading() as connection:
+        entry = connection.execute(select(entries)).one()
+    assert (entry.provider, entry.upstream_model, entry.messages) == ("openrouter", "openai/gpt-5-mini", 1)
+    assert_clean(database)
+
+
 async def test_without_limits_no_window_is_touched(database: Database, ledger: Ledger) -> None:
     async with ledger.hold("r1", principal(), estimate(3)) as hold:
         hold.observe(Usage(1, 1))

@@ -179,7 +179,7 @@ async def test_the_longest_key_with_every_printable_character(api: httpx2.AsyncC
 async def test_a_request_that_failed_is_run_again(
     api: httpx2.AsyncClient, fake: FakeOpenAI, gateway: Live, fault: Fault
 ) -> None:
-    fake.script(fault, times=1)
+    fake.script(fault, times=1 if fault.status == 400 else 2)  # what may pass is tried twice
     assert (await api.post("/chat/completions", json=HELLO, headers=ONCE)).status_code >= 400
     answer = await api.post("/chat/completions", json=HELLO, headers=ONCE)
     assert not replayed(answer)

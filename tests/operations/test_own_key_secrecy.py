@@ -16,6 +16,7 @@ from tests.live import serving, settings_for
 from writingmate.errors import ApiError
 from writingmate.operations.own_keys import OwnKeys
 from writingmate.providers import for_own_keys
+from writingmate.settings import TimeoutSection
 from writingmate.telemetry import log
 from writingmate.upstream.client import HttpClient
 from writingmate.vault.box import Box
@@ -73,7 +74,8 @@ def _on_disk(folder: Path) -> bytes:
 
 
 async def test_a_planted_key_is_nowhere(openrouter: FakeOpenRouter, tmp_path: Path) -> None:
-    settings = settings_for(tmp_path, environ={"OPENROUTER_BASE_URL": openrouter.base_url})
+    once = TimeoutSection(tries=1)
+    settings = settings_for(tmp_path, environ={"OPENROUTER_BASE_URL": openrouter.base_url}, timeouts=once)
     stream, network = Log(), HttpClient()
     with serving(settings) as live:
         log.start(stream)

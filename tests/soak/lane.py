@@ -155,6 +155,7 @@ def _environ(folder: Path, database_url: str, provider: str) -> dict[str, str]:
         "WRITINGMATE_SETTINGS": str(settings),
         "WRITINGMATE_DATABASE_URL": database_url,
         "WRITINGMATE_LEASE_SECONDS": str(LEASE_SECONDS),
+        "WRITINGMATE_TIMEOUTS_TRIES": "1",  # so that what reaches the provider twice was run twice
     }
 
 

@@ -36,6 +36,10 @@ def test_requests_are_counted_and_timed() -> None:
 def test_everything_else_shows_too() -> None:
     metrics.first_frame("chat.completions", 0.3)
     metrics.upstream_failed("openai", "UpstreamTimeout")
+    metrics.attempted("openai", "next")
+    metrics.route_rests("openai")
+    metrics.route_rests("openai")
+    metrics.route_serves("openai")
     metrics.messages(3)
     metrics.held(5)
     metrics.held(-2)
@@ -46,6 +50,8 @@ def test_everything_else_shows_too() -> None:
     values = shown()
     assert values['writingmate_first_frame_seconds_sum{endpoint="chat.completions"}'] == 0.3
     assert values['writingmate_upstream_failures_total{kind="UpstreamTimeout",provider="openai"}'] == 1
+    assert values['writingmate_upstream_attempts_total{outcome="next",provider="openai"}'] == 1
+    assert values['writingmate_resting_routes{provider="openai"}'] == 1
     assert values["writingmate_messages_total"] == 3
     assert values["writingmate_held_messages"] == 3
     assert values["writingmate_open_streams"] == 1

@@ -90,9 +90,11 @@ async def test_a_connection_closed_while_it_rests_is_not_used(client: HttpClient
         assert server.accepted == 3
 
 
-async def test_a_request_is_never_sent_twice(client: HttpClient) -> None:
-    """A used connection that dies before a byte is reported, not retried."""
-    seen = []
+async def test_a_request_is_sent_again_once_where_a_rested_connection_was_closed_meanwhile(
+    client: HttpClient,
+) -> None:
+    """The provider's patience with an idle connection may end just as a request is on its way."""
+    seen: list[bytes] = []
 
     async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         seen.append(await request(reader))
@@ -101,9 +103,30 @@ async def test_a_request_is_never_sent_twice(client: HttpClient) -> None:
 
     async with serving(talk) as server:
         await body(client, post(server.url))
+        assert await body(client, post(server.url)) == b"x"
+    assert (len(seen), server.accepted) == (3, 2)
+    assert seen[1] == seen[2]
+
+
+async def test_a_request_is_sent_no_third_time_and_once_on_a_new_connection(
+    client: HttpClient,
+) -> None:
+    seen = []
+
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        seen.append(await request(reader))
+        if len(seen) == 1:
+            writer.write(whole(b"x"))
+            seen.append(await request(reader))
+
+    async with serving(talk) as server:
+        await body(client, post(server.url))
         with pytest.raises(UpstreamUnreachable, match="closed before an answer"):
             await body(client, post(server.url))
-    assert (len(seen), server.accepted) == (2, 1)
+        assert (len(seen), server.accepted) == (3, 2)
+        with pytest.raises(UpstreamUnreachable, match="closed before an answer"):
+            await body(client, post(server.url))
+        assert (len(seen), server.accepted) == (4, 3)
 
 
 async def test_a_dropped_connection(client: HttpClient, fake: FakeOpenAI) -> None:
@@ -115,10 +138,11 @@ async def test_a_dropped_connection(client: HttpClient, fake: FakeOpenAI) -> Non
 
 @pytest.mark.parametrize("stream", [False, True])
 async def test_answers_cut_on_real_sockets(client: HttpClient, fake: FakeOpenAI, stream: bool) -> None:  # noqa: FBT001  # a case
-    await body(client, chat(fake))
     call = chat(fake, stream=stream, model="cut")
     read = frames if stream else body
-    expected = await read(client, call)
+    whole_one = HttpClient()
+    expected = await read(whole_one, call)
+    await whole_one.close()
     cuts = range(0, fake.calls[-1].sent, 13)
     for cut in cuts:
         fake.script(Fault(cut=cut, reset=bool(cut % 2)), model="cut", times=1)

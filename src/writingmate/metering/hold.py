@@ -62,7 +62,7 @@ class Hold:
     @property
     def clamped(self) -> bool:
         """Less is held than was asked for."""
-        return self._row is not self._opening.row
+        return "clamped" in self._flags
 
     def observe(self, usage: Usage, *, estimated: bool = False) -> None:
         """What the request has used so far; the last word wins. ``estimated``: we counted, not they."""
@@ -76,6 +76,10 @@ class Hold:
     def served_by(self, upstream_request_id: str | None) -> None:
         """Note the provider's own id of the request."""
         self._upstream_request_id = _printable(upstream_request_id)
+
+    def rerouted(self, provider: str, upstream_model: str) -> None:
+        """Note that another route than the held one is called: the entry will name it."""
+        self._row = self._row._replace(provider=provider, upstream_model=upstream_model)
 
     async def settle(self, answer: bytes | None = None) -> Receipt:
         """Write the entry and release the rest; the receipt, once it is on disk.

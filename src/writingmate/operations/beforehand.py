@@ -30,7 +30,7 @@ class Beforehand:
     async def run(self, dialect: DialectName, principal: Principal, request: Request, client: Client) -> None:
         """Answer for the very body of a call. Raises what the call itself would before it is held."""
         order = await self.orders.take(dialect, principal, request.body)
-        order.exchange(request.id)
+        order, _ = order.begin(request.id)
         prompt = await asyncio.to_thread(order.careful)
         careful = order.counted(prompt.prompt_tokens)
         bounded = order.bounded()

@@ -59,7 +59,7 @@ def as_answer(error: UpstreamError, *, own_key: str | None = None) -> ApiError:
         forget_key(error, own_key)
     match error:
         case UpstreamRefused() if own_key is not None and error.status in _OWN_KEY:
-            return _flagged(error) if _is_moderation(error) else rejected(error.status)
+            return _flagged(error) if is_moderation(error) else rejected(error.status)
         case UpstreamRefused():
             return _refusal(error)
         case UpstreamNotReady():
@@ -84,7 +84,7 @@ def forget_key(error: UpstreamError, own_key: str) -> None:
         error.headers = {name: value.replace(own_key, KEY) for name, value in error.headers.items()}
 
 
-def _is_moderation(error: UpstreamRefused) -> bool:
+def is_moderation(error: UpstreamRefused) -> bool:
     """OpenRouter's 403 is also for a prompt that a model's moderation flagged: then it says why."""
     about = _words(error.body).get("metadata")
     return error.status == FORBIDDEN and isinstance(about, dict) and "reasons" in about

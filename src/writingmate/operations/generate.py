@@ -19,11 +19,12 @@ from writingmate.metering.ledger import Ledger
 from writingmate.operations import counts
 from writingmate.operations.admission import admitted
 from writingmate.operations.client import Client, Keeping, Request
+from writingmate.operations.failover import Failover, Trail
 from writingmate.operations.failures import as_answer, forget_key
 from writingmate.operations.orders import Order, Orders
 from writingmate.telemetry import log, metrics
 from writingmate.types import DialectName, Principal, Rate, Receipt, Usage
-from writingmate.upstream.base import Call, Timeouts, Upstream
+from writingmate.upstream.base import Call, Upstream
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,12 +38,12 @@ class Generate:
     ledger: Ledger
     network: Upstream
     upstreams: dict[str, Upstream]
-    timeouts: Timeouts
+    failover: Failover
 
     async def run(self, dialect: DialectName, principal: Principal, request: Request, client: Client) -> None:
         """Answer one request. Raises ApiError and StalePrincipal before anything was sent."""
         order = await self.orders.take(dialect, principal, request.body)
-        exchange = order.exchange(request.id)
+        order, exchange = order.begin(request.id)
         _note(request, principal, order)
         hold = await admitted(self.ledger, request.id, principal, order, request.claim)
         async with hold:
@@ -76,35 +77,79 @@ class _Answer:
         keeping: Keeping | None,
     ) -> None:
         route = order.route
+        self._operation = operation
+        self._failover = operation.failover
         self._upstream = operation.upstreams.get(route.provider.name, operation.network)
-        self._timeouts = operation.timeouts
+        self._timeouts = operation.failover.timeouts
         self._exchange = exchange
         self._hold = hold
         self._client = client
         self._principal = principal
+        self._order = order
         self._route = route
         self._own_key = order.own_key
         self._keeping = keeping
+        self._breaker = operation.failover.breaker(order)
+        self._trail: Trail | None = None  # made when something fails
+        self._bodies: list[bytes] = []
         self._receipt: Receipt | None = None
         self._owed = False  # the provider has been asked and has not refused
 
     async def give(self) -> None:
-        """Ask and answer. Raises ApiError as long as nothing has been sent."""
-        try:
-            await (self._stream() if self._exchange.streaming else self._whole())
-        except UpstreamError as error:
-            self._owed = False
-            self._report(error)
-            raise as_answer(error, own_key=self._own_key) from error
+        """Ask and answer, by another route where one fails. Raises ApiError while nothing has been sent."""
+        began = self._failover.clock()
+        if self._breaker is not None and not self._breaker.closed:
+            trail = self._on_trail(began)
+            if trail.awake():
+                self._turn(trail)
+        while True:
+            try:
+                return await (self._stream() if self._exchange.streaming else self._whole())
+            except UpstreamError as error:
+                self._owed = False
+                self._report(error)
+                trail = self._on_trail(began)
+                pause = trail.after(error)
+                if pause is None:
+                    raise as_answer(error, own_key=self._own_key) from error
+            if pause:
+                await asyncio.sleep(pause)
+            self._turn(trail)
+
+    def _on_trail(self, began: float) -> Trail:
+        if self._trail is None:
+            identity, clamp = self._hold.request_id, self._exchange.max_tokens
+            self._trail = Trail(
+                self._failover,
+                self._order,
+                self._exchange,
+                began,
+                lambda order: order.exchange(identity, clamp),
+            )
+        return self._trail
+
+    def _turn(self, trail: Trail) -> None:
+        """To the call that the trail leads to."""
+        self._exchange, self._timeouts = trail.exchange, trail.timeouts
+        if trail.order is self._order:
+            return
+        self._order, route = trail.order, trail.order.route
+        self._route = route
+        self._upstream = self._operation.upstreams.get(route.provider.name, self._operation.network)
+        self._breaker = self._failover.breakers[route.provider.name, route.model]
+        self._bodies = []
+        self._hold.rerouted(route.provider.name, route.model)
 
     async def _whole(self) -> None:
-        bodies = []
-        for leg in self._exchange.legs:
+        bodies = self._bodies  # of a route that is called again, what came of it stays
+        for leg in self._exchange.legs[len(bodies) :]:
             self._owed = True
             async with self._upstream.open(self._call(leg)) as reply:
                 bodies.append(await reply.body())
                 self._hold.served_by(reply.headers.get("x-request-id"))
+        self._bodies = []
         body = self._exchange.reply(bodies)
+        self._answered()
         receipt = await self._settle(body)
         await self._client.reply(200, self._headers(receipt), body)
 
@@ -118,6 +163,7 @@ class _Answer:
                     async for frames in reply.frames(partial(self._pass, leg)):
                         out = self._exchange.feed(leg, frames)
                         if not started:
+                            self._answered()
                             await self._client.start(self._headers(None))
                             started = True
                         if out:
@@ -130,6 +176,10 @@ class _Answer:
             await self._break_off(error)
             return
         await self._finish(None)
+
+    def _answered(self) -> None:
+        if self._breaker is not None:
+            self._failover.answered(self._route, self._breaker)
 
     def _pass(self, leg: Leg, frames: list[bytes]) -> bool:
         """From the provider's socket to the client's, as long as that takes them without waiting."""
@@ -185,7 +235,10 @@ class _Answer:
 
     def facts(self) -> dict[str, str | int | float | None]:
         """For the request's log line."""
-        return {"messages": self._receipt.messages} if self._receipt else {}
+        facts: dict[str, str | int | float | None] = {"provider": self._route.provider.name}
+        if self._receipt is not None:
+            facts["messages"] = self._receipt.messages
+        return facts
 
     def _call(self, leg: Leg) -> Call:
         provider = self._route.provider

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from time import time
 
 from writingmate.catalog.resolve import Catalog
 from writingmate.dialects import attachments, demand
 from writingmate.dialects.exchange import GRAMMARS, Exchange
+from writingmate.errors import UnsupportedParameter
 from writingmate.metering.limits import limits
 from writingmate.metering.prompts.careful import Careful, careful
 from writingmate.operations.body_limit import check_body
@@ -24,7 +26,8 @@ ENDPOINTS: dict[DialectName, Endpoint] = {"chat": "chat.completions", "completio
 class Order:
     """What is asked for, of which model, by which route, against which limits; ``size`` in bytes.
 
-    ``own_key`` is the caller's own key of the route's provider, where it goes out with that.
+    ``own_key`` is the caller's own key of the route's provider, where it goes out with that; it has
+    no other routes. ``further`` are those to try after ``route``, in order.
     """
 
     dialect: DialectName
@@ -34,6 +37,25 @@ class Order:
     route: Route
     limits: tuple[Limit, ...]
     own_key: str | None = None
+    further: tuple[Route, ...] = ()
+
+    def onward(self) -> Iterator[Order]:
+        """The same by each of the further routes."""
+        for index, route in enumerate(self.further, 1):
+            yield replace(self, route=route, further=self.further[index:])
+
+    def begin(self, request_id: str) -> tuple[Order, Exchange]:
+        """The order by its first route whose provider can express it, and the conversation with that.
+
+        Raises UnsupportedParameter, of the first route, if there is none.
+        """
+        try:
+            return self, self.exchange(request_id)
+        except UnsupportedParameter:
+            for order in self.onward():
+                with suppress(UnsupportedParameter):
+                    return order, order.exchange(request_id)
+            raise
 
     def each(self, completion_tokens: int) -> int:
         """What each answer may take of so many tokens, at least 1."""
@@ -116,5 +138,6 @@ class Orders:
         own = await self.own.route(principal, model) if byok else None
         against = limits(principal, plan, model.tier, time(), byok=own is not None)
         if own is None:
-            return Order(dialect, asked, len(body), model, model.routes[0], against)
+            first, further = model.routes[0], model.routes[1:]
+            return Order(dialect, asked, len(body), model, first, against, None, further)
         return Order(dialect, asked, len(body), model, own, against, own.provider.api_key)

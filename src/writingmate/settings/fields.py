@@ -28,6 +28,12 @@ class TimeoutSection:
     idle: Annotated[
         float, Meta(gt=0, le=_DAY, description="Seconds between two reads of a provider's answer.")
     ] = 300.0
+    deadline: Annotated[
+        float, Meta(gt=0, le=_DAY, description="Seconds until the first byte of an answer, with all tries.")
+    ] = 900.0
+    tries: Annotated[
+        int, Meta(ge=1, le=10, description="How often one provider is asked before the next is.")
+    ] = 2
 
 
 @dataclass(frozen=True, slots=True)

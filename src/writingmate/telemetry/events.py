@@ -41,6 +41,8 @@ EVENTS: Mapping[str, Event] = MappingProxyType(
         "request": _event("info", _REQUEST),
         "request_crashed": _event("error", _REQUEST),
         "upstream_failed": _event("warning", "request_id provider model upstream_model status ms attempt"),
+        "route_rests": _event("warning", "provider upstream_model"),
+        "route_serves": _event("info", "provider upstream_model"),
         "vault_failed": _event("error", "user"),
         "answer_not_kept": _event("error", "request_id"),
         "answer_not_opened": _event("error", "request_id"),

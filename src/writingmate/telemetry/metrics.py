@@ -69,12 +69,6 @@ class Numbers:
             registry=registry,
             buckets=_SECONDS,
         )
-        self._failures = Counter(
-            "writingmate_upstream_failures",
-            "Calls to providers that failed.",
-            ("provider", "kind"),
-            registry=registry,
-        )
         self.messages = Counter("writingmate_messages", "Messages counted at settlement.", registry=registry)
         self.held = Gauge(
             "writingmate_held_messages",
@@ -97,9 +91,34 @@ class Numbers:
         self.requests = Kept(self._requests.labels)
         self.seconds = Kept(self._seconds.labels)
         self.first_frame = Kept(self._first_frame.labels)
-        self.failures = Kept(self._failures.labels)
+        self._count_calls(registry)
         ProcessCollector(registry=registry)
         PlatformCollector(registry=registry)
+
+    def _count_calls(self, registry: CollectorRegistry) -> None:
+        """Those of the calls to providers."""
+        self._failures = Counter(
+            "writingmate_upstream_failures",
+            "Calls to providers that failed.",
+            ("provider", "kind"),
+            registry=registry,
+        )
+        self._attempts = Counter(
+            "writingmate_upstream_attempts",
+            "Calls that failed or were spared because the route rests, and where the request went next.",
+            ("provider", "outcome"),
+            registry=registry,
+        )
+        self._resting = Gauge(
+            "writingmate_resting_routes",
+            "Routes that are left alone now, for they kept failing.",
+            ("provider",),
+            registry=registry,
+            multiprocess_mode="livesum",
+        )
+        self.failures = Kept(self._failures.labels)
+        self.attempts = Kept(self._attempts.labels)
+        self.resting = Kept(self._resting.labels)
 
 
 @cache
@@ -122,6 +141,24 @@ def first_frame(endpoint: str, seconds: float) -> None:
 def upstream_failed(provider: str, kind: str) -> None:
     """A call to a provider failed; ``kind`` is the error's class."""
     _numbers().failures[provider, kind].inc()
+
+
+def attempted(provider: str, outcome: str) -> None:
+    """A call failed, and the request goes on: ``again`` by the same route, by the ``next``, or ``failed``.
+
+    ``resting``: it was not made, since the route rests and another does not.
+    """
+    _numbers().attempts[provider, outcome].inc()
+
+
+def route_rests(provider: str) -> None:
+    """A route's breaker opened."""
+    _numbers().resting[provider,].inc()
+
+
+def route_serves(provider: str) -> None:
+    """A route's breaker closed."""
+    _numbers().resting[provider,].dec()
 
 
 def messages(counted: int) -> None:

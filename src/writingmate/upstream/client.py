@@ -1,6 +1,8 @@
 """Our HTTP client: HTTP/1.1 on asyncio's protocols, with as little between a socket and its caller as can be.
 
-It never repeats a request, never follows a redirect and asks for no compression. What it costs
+It never follows a redirect and asks for no compression. It repeats a request in one case, once: when a
+connection that had rested is closed before anything of an answer, as it is when the provider closes it
+while the request is on its way. What it costs
 is measured in the bench; what it refuses is in `writingmate.upstream.connection`.
 """
 
@@ -11,7 +13,7 @@ import ssl
 from contextlib import AbstractAsyncContextManager
 from types import TracebackType
 
-from writingmate.errors import UpstreamBroken
+from writingmate.errors import UpstreamBroken, UpstreamUnreachable
 from writingmate.upstream import request
 from writingmate.upstream.base import Call, Reply
 from writingmate.upstream.connection import Connection
@@ -82,18 +84,26 @@ class _Opening:
         target = request.target(call.method, call.url, call.socket)
         head = request.head(target, call)
         pool = self._client.pool(target.origin)
-        connection = pool.take() or await pool.connect(call.timeouts.connect)
+        connection = pool.take()
+        had_rested = connection is not None
+        if connection is None:
+            connection = await pool.connect(call.timeouts.connect)
         kind = StreamAnswer if call.streaming else WholeAnswer
-        answer = kind(connection, call.timeouts, asyncio.get_running_loop())
-        self._client.sweep.watch(call.timeouts)
-        connection.send(answer, head, call.body)
-        try:
-            await answer.begun()
-        except BaseException:
-            connection.release()
-            raise
-        self._connection = connection
-        return answer
+        while True:
+            answer = kind(connection, call.timeouts, asyncio.get_running_loop())
+            self._client.sweep.watch(call.timeouts)
+            connection.send(answer, head, call.body)
+            try:
+                await answer.begun()
+            except BaseException as error:
+                connection.release()
+                if not had_rested or not isinstance(error, UpstreamUnreachable):
+                    raise
+            else:
+                self._connection = connection
+                return answer
+            had_rested = False
+            connection = await pool.connect(call.timeouts.connect)
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
