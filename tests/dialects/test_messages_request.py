@@ -111,7 +111,15 @@ def test_a_field_is_carried_translated_or_refused(name: str) -> None:
         assert sent(**{**beside, name: value}) == (sent(**beside) if beside else PLAIN) | becomes
 
 
-@pytest.mark.parametrize("name", set(FIELDS) - {"model", "messages"})
+def nullable(name: str) -> bool:
+    try:
+        chat.GRAMMAR.check(document.parse(msgspec.json.encode({"model": "m", "messages": HELLO, name: None})))
+    except InvalidRequest:
+        return False
+    return True
+
+
+@pytest.mark.parametrize("name", sorted(filter(nullable, FIELDS)))
 def test_null_says_nothing(name: str) -> None:
     nothing: dict[str, Any] = {name: None}
     assert sent(**nothing) == PLAIN
@@ -149,11 +157,24 @@ def test_without_a_limit_the_model_may_write_all_it_can() -> None:
         ),
     ],
 )
-def test_choices_of_tools(choice: object, becomes: object, names: list[str]) -> None:
-    body = sent(tools=[TOOL, OTHER], tool_choice=choice)
+def test_choices_of_tools(choice: Any, becomes: object, names: list[str]) -> None:
+    chosen = {} if choice is None else {"tool_choice": choice}
+    body = sent(tools=[TOOL, OTHER], **chosen)
     assert body.get("tool_choice") == becomes
     assert [tool["name"] for tool in body["tools"]] == names
     assert body["tools"][-1]["strict"] is True
+
+
+def test_fields_that_came_unchecked() -> None:
+    with pytest.raises(InvalidRequest, match="'thinking'"):
+        sent(thinking="much")
+    with pytest.raises(InvalidRequest, match="ultra"):
+        sent(reasoning_effort="ultra")
+    odd = {
+        "type": "allowed_tools",
+        "allowed_tools": {"mode": "auto", "tools": [1, {"function": {"name": []}}]},
+    }
+    assert sent(tools=[TOOL], tool_choice=odd)["tools"] == []
 
 
 def test_one_call_at_most() -> None:
@@ -166,7 +187,7 @@ def test_one_call_at_most() -> None:
 def test_tools_that_are_no_functions() -> None:
     custom = {"type": "custom", "custom": {"name": "c"}}
     assert refused(tools=[TOOL, custom]) == "tools[1].type"
-    assert refused(tools=[TOOL], tool_choice=custom) == "tool_choice"
+    assert refused(tools=[TOOL], tool_choice={"type": "mcp"}) == "tool_choice"
 
 
 @pytest.mark.parametrize(

@@ -94,6 +94,10 @@ class _Events(Response):
         self._call.produced_tokens += chunk.tokens
         await self._body(f"event: {chunk.document['type']}\ndata: {data}\n\n".encode())
 
+    async def _write(self, data: bytes) -> None:
+        """Its name of the header is another than OpenAI's."""
+        await super()._write(data.replace(b"\r\nx-request-id:", b"\r\nrequest-id:", 1))
+
 
 def refusing(status: int, kind: str, text: str) -> Fault:
     """Answer with an error of Anthropic's."""

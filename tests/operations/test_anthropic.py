@@ -95,6 +95,7 @@ async def test_an_answer_and_its_entry(
     row = entry()
     assert (row.prompt_tokens, row.completion_tokens, row.cached_tokens) == (40_310, 2, 40_000)
     assert (row.provider, row.upstream_model, row.flags) == ("anthropic", "claude-haiku-4-5", "")
+    assert row.upstream_request_id == fake.calls[0].request_id
     assert fake.calls[0].document["max_tokens"] == 64_000
     assert "authorization" not in fake.calls[0].headers
 

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from writingmate.dialects import faults, messages_models, messages_reply, messages_tools
+from writingmate.dialects.chat import GRAMMAR
 from writingmate.dialects.chat_completion import ChatAnswer
 from writingmate.dialects.grammar import given
 from writingmate.dialects.messages_conversation import Conversation
@@ -44,7 +45,6 @@ NEUTRAL: Mapping[str, object] = {
     "modalities": ["text"],
     "n": 1,
     "presence_penalty": 0,
-    "top_logprobs": 0,
     "verbosity": "medium",
 }
 _TIERS = ("auto", "standard_only")
@@ -67,7 +67,11 @@ class MessagesSpoke:
         self._answer = ChatAnswer(reply_id=f"chatcmpl-{request_id}", model=slug, created=created)
 
     def request(self, chat: Document) -> Document:
-        """The same request in Anthropic's words. Raises UnsupportedParameter: refused by name."""
+        """The same request in Anthropic's words. Raises UnsupportedParameter: refused by name.
+
+        And InvalidRequest, if a field has no shape: one of another endpoint's may come unchecked.
+        """
+        GRAMMAR.check(chat)
         given_fields = [name for name in chat if name not in IGNORED and given(chat, name)]
         asked = {name: document.value(chat[name]) for name in given_fields}
         _refuse(asked)
@@ -125,6 +129,9 @@ def _tools(asked: dict[str, Any], family: Family) -> dict[str, Any]:
 def _thinking(
     asked: dict[str, Any], family: Family, conversation: Conversation, *, forced: bool, most: int
 ) -> dict[str, Any]:
+    native = asked.get("thinking", {})
+    if not isinstance(native, dict):
+        raise faults.invalid_type("thinking", "an object", native)
     effort = asked.get("reasoning_effort", "default")
     if "thinking" in asked or (effort == "default" and not (forced and family.off)):
         return {}

@@ -67,5 +67,6 @@ def _allowed(choice: object) -> set[str] | None:
         return None
     allowed = choice.get("allowed_tools")
     listed = allowed.get("tools") if isinstance(allowed, dict) else None
-    functions = [tool.get("function") for tool in listed or () if isinstance(tool, dict)]
-    return {function["name"] for function in functions if isinstance(function, dict) and "name" in function}
+    tools = listed if isinstance(listed, list) else []
+    functions = [tool.get("function") for tool in tools if isinstance(tool, dict)]
+    return {str(function.get("name")) for function in functions if isinstance(function, dict)}
