@@ -14,7 +14,7 @@ from typing import Literal, NewType, TypeAlias
 ModelSlug = NewType("ModelSlug", str)
 
 Endpoint: TypeAlias = Literal["chat.completions", "completions"]
-DialectName: TypeAlias = Literal["chat", "completions"]
+DialectName: TypeAlias = Literal["chat", "completions", "messages"]
 Tier: TypeAlias = Literal["basic", "pro", "ultimate"]
 # What a limit counts. Messages are held and settled; requests are counted over the last minute.
 Unit: TypeAlias = Literal["messages", "requests"]
@@ -166,7 +166,8 @@ class Receipt:
 class Provider:
     """A row: where a provider is, how its key is presented, which dialects it speaks at which path.
 
-    ``paths`` maps a dialect to the path below ``base_url``. ``stream_usage`` says whether the
+    ``paths`` maps a dialect to the path below ``base_url``. ``key_header`` is where the key goes, a
+    bearer token in ``authorization`` or itself in another. ``stream_usage`` says whether the
     provider must be asked for a stream's usage with ``stream_options.include_usage``
     (``option``), sends it unasked and refuses the option (``always``).
     """
@@ -178,12 +179,14 @@ class Provider:
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     stream_usage: Literal["option", "always"] = "option"
     discovers: bool = False
+    key_header: str = "authorization"
 
     def authorized(self) -> dict[str, str]:
-        """The headers of a call: the row's own, and the key as a bearer token."""
+        """The headers of a call: the row's own, and the key as the provider wants it."""
         if self.api_key is None:
             return dict(self.headers)
-        return {**self.headers, "authorization": f"Bearer {self.api_key}"}
+        shown = f"Bearer {self.api_key}" if self.key_header == "authorization" else self.api_key
+        return {**self.headers, self.key_header: shown}
 
 
 @dataclass(frozen=True, slots=True)

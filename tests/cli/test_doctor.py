@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from tests.cli.commands import Commands
+from tests.fakes.anthropic_upstream import FakeAnthropic
 from tests.fakes.openai_upstream import FakeOpenAI, Fault
 from writingmate.local import rows
 
@@ -28,6 +29,16 @@ async def test_a_server_that_has_all_it_needs_is_well(commands: Commands) -> Non
     assert found["database"]["detail"] == "sqlite, schema revision 0002"
     assert found["identity"]["detail"] == "1 users, 1 developer keys, 1 signing keys"
     assert [call.path for call in fake.calls] == ["/v1/models"]
+
+
+async def test_anthropic_is_asked_in_its_own_way(commands: Commands) -> None:
+    async with FakeAnthropic(key=KEY) as fake:
+        commands.environ |= {"ANTHROPIC_API_KEY": KEY, "ANTHROPIC_BASE_URL": fake.host}
+        found = await examined(commands)
+        commands.environ |= {"ANTHROPIC_API_KEY": "sk-ant-another"}
+        refused = await examined(commands, status=1)
+    assert found["provider anthropic"]["detail"].endswith("/v1/models: 3 text models")
+    assert "check ANTHROPIC_API_KEY" in refused["provider anthropic"]["advice"]
 
 
 async def test_a_refused_key_an_odd_answer_and_a_silent_host_say_what_to_do(commands: Commands) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 
 import msgspec
 
-from writingmate.dialects.exchange import GRAMMARS, Exchange
+from writingmate.dialects.exchange import DEFAULT_CAP, GRAMMARS, Exchange
 from writingmate.wire import document
 from writingmate.wire.sse import Splitter
 
@@ -27,6 +27,11 @@ class Recording:
     @property
     def codec(self) -> str:
         return self.folder.parent.name
+
+    @property
+    def translated(self) -> bool:
+        """Whether there is a codec or a spoke, or both, between the client and the provider."""
+        return "_over_" in self.codec
 
     @property
     def facts(self) -> dict[str, Any]:
@@ -63,6 +68,8 @@ class Recording:
             request_id="req1",
             stream_usage=self.facts.get("stream_usage", "option"),
             max_tokens=self.facts.get("max_tokens"),
+            cap=self.facts.get("cap", DEFAULT_CAP),
+            created=1_770_000_000,
         )
 
 

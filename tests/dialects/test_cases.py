@@ -4,7 +4,9 @@ from typing import Any
 
 import msgspec
 import pytest
+from openai import BaseModel
 from openai.types import Completion
+from openai.types.chat import ChatCompletion, ChatCompletionChunk
 
 from tests.dialects.recordings import Recording, frames, recordings
 from writingmate.dialects.exchange import Exchange
@@ -15,6 +17,20 @@ from writingmate.wire import sse
 ALL = recordings()
 STREAMS = [case for case in ALL if case.streaming]
 WHOLE = [case for case in ALL if not case.streaming]
+CODECS = {
+    "chat",
+    "completions",
+    "completions_over_chat",
+    "chat_over_messages",
+    "completions_over_messages",
+}
+
+
+OFFICIAL: dict[str, type[BaseModel]] = {
+    "text_completion": Completion,
+    "chat.completion": ChatCompletion,
+    "chat.completion.chunk": ChatCompletionChunk,
+}
 
 
 def named(case: Recording) -> str:
@@ -44,8 +60,8 @@ def expected(case: Recording) -> tuple[Usage | None, str]:
 
 
 def test_there_are_cases_of_every_codec() -> None:
-    assert {case.codec for case in STREAMS} == {"chat", "completions", "completions_over_chat"}
-    assert {case.codec for case in WHOLE} == {"chat", "completions", "completions_over_chat"}
+    assert {case.codec for case in STREAMS} == CODECS
+    assert {case.codec for case in WHOLE} == CODECS
 
 
 @pytest.mark.parametrize("case", ALL, ids=named)
@@ -54,8 +70,8 @@ def test_what_is_sent_upstream(case: Recording) -> None:
     assert exchange.streaming is case.streaming
     assert [leg.index for leg in exchange.legs] == list(range(len(case.sent)))
     for leg, sent in zip(exchange.legs, case.sent, strict=True):
-        if case.codec == "completions_over_chat":
-            assert leg.dialect == "chat"
+        if case.translated:
+            assert [leg.dialect] == case.facts["spoken"]
             assert msgspec.json.decode(leg.body) == msgspec.json.decode(sent)
         else:
             assert leg.dialect == case.facts["dialect"]
@@ -72,7 +88,7 @@ def test_a_whole_answer(case: Recording) -> None:
     else:
         replies = case.replies
         answer = exchange.reply(replies)
-        if case.codec == "completions_over_chat":
+        if case.translated:
             assert answer == case.answer.strip()
         else:
             assert answer is replies[0]
@@ -91,16 +107,16 @@ def test_a_stream(case: Recording, *, together: bool) -> None:
     assert observed(exchange) == expected(case)
 
 
-def completions_made(case: Recording) -> list[dict[str, Any]]:
+def answers_made(case: Recording) -> list[dict[str, Any]]:
     bodies = [sse.data(frame) for frame in frames(case.answer)] if case.streaming else [case.answer]
     return [msgspec.json.decode(body) for body in bodies]
 
 
-@pytest.mark.parametrize("case", [case for case in ALL if "over" in case.codec], ids=named)
+@pytest.mark.parametrize("case", [case for case in ALL if case.translated and case.answer], ids=named)
 def test_the_official_types_read_what_a_codec_makes(case: Recording) -> None:
-    for made in completions_made(case):
+    for made in answers_made(case):
         for choice in made["choices"]:
-            if case.streaming and choice["finish_reason"] is None:
+            if case.streaming and choice["finish_reason"] is None and made["object"] == "text_completion":
                 choice["finish_reason"] = "stop"  # null until the last, which the published type forgets
-        completion = Completion.model_validate(made)
-        assert completion.model_dump(exclude_unset=True) == made
+        answer = OFFICIAL[made["object"]].model_validate(made)
+        assert answer.model_dump(exclude_unset=True) == made

@@ -272,3 +272,26 @@ def test_the_document_lists_every_row() -> None:
         elsewhere = " or ".join(f"`{variable}`" for variable in row.url_variables)
         spoken = ", ".join(row.dialects)
         assert f"| `{row.name}` | `{row.key_variable}`{optional} | {elsewhere} | {spoken} |" in text
+
+
+@pytest.mark.parametrize(
+    ("address", "called"),
+    [
+        ("https://api.anthropic.com", "https://api.anthropic.com/v1"),
+        ("https://api.anthropic.com/v1", "https://api.anthropic.com/v1"),
+        ("http://proxy:9000/anthropic", "http://proxy:9000/anthropic/v1"),
+    ],
+)
+def test_anthropic_is_called_as_its_own_clients_do(address: str, called: str) -> None:
+    provider = only(given(ANTHROPIC_API_KEY="k-1", ANTHROPIC_BASE_URL=address))
+    assert provider.base_url == called
+    assert dict(provider.paths) == {"messages": "/messages"}
+    assert provider.authorized() == {"anthropic-version": "2023-06-01", "x-api-key": "k-1"}
+    assert "k-1" not in repr(provider)
+
+
+def test_whoever_speaks_anthropics_dialect_is_called_like_it() -> None:
+    address = "https://elsewhere.example/v1"
+    provider = only(given({"mine": section(base_url=address, api_key="k-2", dialects=("messages",))}))
+    assert (provider.name, provider.base_url) == ("mine", address)
+    assert provider.authorized() == {"anthropic-version": "2023-06-01", "x-api-key": "k-2"}

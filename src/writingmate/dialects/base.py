@@ -43,3 +43,25 @@ class Codec(Protocol):
 
     def stream(self, leg: int, watches: Sequence[Watch]) -> StreamCodec:
         """The state of one leg's stream."""
+
+
+class SpokeStream(Protocol):
+    """One leg's stream: the provider's frames in, chat's out."""
+
+    def feed(self, frames: Sequence[bytes]) -> list[bytes]:
+        """Chat's frames. What is an error becomes an error frame, the end becomes [DONE]."""
+
+
+class Spoke(Protocol):
+    """From the hub, chat completions, to ``dialect``, which a provider speaks, and back."""
+
+    dialect: DialectName
+
+    def request(self, chat: Document) -> Document:
+        """The provider's document. Raises UnsupportedParameter: refused by name."""
+
+    def reply(self, body: bytes) -> bytes:
+        """A chat completion. Raises UpstreamBroken if the body is no answer."""
+
+    def stream(self) -> SpokeStream:
+        """The state of one leg's stream."""

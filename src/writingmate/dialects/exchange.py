@@ -6,9 +6,10 @@ from collections.abc import Collection, Sequence
 from typing import Literal
 
 from writingmate.dialects import chat, completions, edits, prompt, watch
-from writingmate.dialects.base import Codec, Leg
+from writingmate.dialects.base import Codec, Leg, Spoke
 from writingmate.dialects.completions_codec import CompletionsOverChat
 from writingmate.dialects.grammar import Grammar, on
+from writingmate.dialects.messages import MessagesSpoke
 from writingmate.dialects.relay import PassThrough
 from writingmate.dialects.watch import Watch
 from writingmate.errors import ApiError, UnsupportedParameter
@@ -20,6 +21,10 @@ __all__ = ["GRAMMARS", "Exchange", "Leg"]
 
 #: To check a request with, before its exchange begins.
 GRAMMARS: dict[DialectName, Grammar] = {"chat": chat.GRAMMAR, "completions": completions.GRAMMAR}
+
+#: Tokens; what a model whose cap nobody knows may write.
+DEFAULT_CAP = 8192
+_HUB: tuple[DialectName, ...] = ("chat",)
 
 
 class Exchange:
@@ -37,15 +42,18 @@ class Exchange:
         *,
         streaming: bool,
         max_tokens: int | None = None,
+        spoke: Spoke | None = None,
     ) -> None:
         self.streaming = streaming
         self.max_tokens = max_tokens
         self.legs = legs
         self._request = request
         self._codec = codec
+        self._spoke = spoke
         pass_usage = isinstance(codec, PassThrough) and chat.usage_asked(request)
         self._watches = [Watch(pass_usage=pass_usage) for _ in legs]
         self._streams = [codec.stream(leg.index, self._watches) for leg in legs] if streaming else []
+        self._spoken = [spoke.stream() for _ in self._streams] if spoke is not None else []
 
     @classmethod
     def begin(  # noqa: PLR0913  # each is a fact of the route or of the request, and none belong together
@@ -59,6 +67,8 @@ class Exchange:
         request_id: str,
         stream_usage: Literal["option", "always"] = "option",
         max_tokens: int | None = None,
+        cap: int = DEFAULT_CAP,
+        created: int | None = None,
     ) -> Exchange:
         """Plan the calls for a request that its grammar allows.
 
@@ -71,11 +81,16 @@ class Exchange:
             request_id: ids of ours are made from it.
             stream_usage: whether a stream's usage must be asked for (`types.Provider`).
             max_tokens: tokens that each choice may take at most, None for no such limit.
+            cap: what the model writes at most, for dialects that must be told a limit.
+            created: UNIX seconds that an answer of ours is made at, None for now.
 
         Raises:
             UnsupportedParameter: the provider's dialect cannot express something; ``param`` says what.
         """
-        codec = _codec(dialect, request, spoken, slug=slug, request_id=request_id)
+        spoke = None
+        if "messages" in spoken and "chat" not in spoken:
+            spoke = MessagesSpoke(slug=slug, request_id=request_id, cap=cap, created=created)
+        codec = _codec(dialect, request, spoken if spoke is None else _HUB, slug=slug, request_id=request_id)
         streaming = on(request, "stream")
         legs = []
         for index, outgoing in enumerate(codec.requests()):
@@ -84,14 +99,19 @@ class Exchange:
                 edits.ask_for_usage(outgoing, stream_usage)
             if max_tokens is not None:
                 edits.clamp(outgoing, codec.target, max_tokens)
-            legs.append(Leg(codec.target, document.encode(outgoing), index))
-        return cls(request, codec, tuple(legs), streaming=streaming, max_tokens=max_tokens)
+            target = codec.target
+            if spoke is not None:
+                target, outgoing = spoke.dialect, spoke.request(outgoing)  # noqa: PLW2901  # the same, translated
+            legs.append(Leg(target, document.encode(outgoing), index))
+        return cls(request, codec, tuple(legs), streaming=streaming, max_tokens=max_tokens, spoke=spoke)
 
     def reply(self, bodies: Sequence[bytes]) -> bytes:
         """The client's body from the provider's, one a leg; the very same where nothing is translated.
 
         Raises UpstreamBroken if one is not JSON, has no choices or is an error.
         """
+        if self._spoke is not None:
+            bodies = [self._spoke.reply(body) for body in bodies]
         return self._codec.reply(bodies, self._watches)
 
     def feed(self, leg: Leg, frames: Sequence[bytes]) -> bytes:
@@ -99,6 +119,8 @@ class Exchange:
 
         Raises UpstreamBroken on an error frame.
         """
+        if self._spoken:
+            frames = self._spoken[leg.index].feed(frames)
         return self._streams[leg.index].feed(frames)
 
     def end(self, leg: Leg) -> bytes:

@@ -26,6 +26,7 @@ from writingmate.errors import (
 )
 from writingmate.redaction import KEY, clean
 
+BAD_REQUEST = 400
 NO_CREDITS = 402
 FORBIDDEN = 403
 TOO_MANY = 429
@@ -35,6 +36,8 @@ LONGEST_WORD = 100
 _UNAVAILABLE = "The provider of this model is unavailable. Try again, or choose another model."
 _TIMED_OUT = "The provider of this model took too long to answer. Try again, or choose another model."
 _REFUSED_US = "The provider of this model refused this server's credentials. Ask the operator to check them."
+_TOO_LONG = ("prompt is too long", "exceed context limit")  # Anthropic's words for it, which has no codes
+_NO_MONEY = "credit balance is too low"  # Anthropic's 400 about the operator's account
 _NO_WORDS = "The provider of this model refused the request."
 _INSTEAD = "or remove it to go on without (writingmate openrouter-key remove)."
 _OWN_REFUSED = f"OpenRouter refused your own key. Set another (writingmate openrouter-key set), {_INSTEAD}"
@@ -107,17 +110,24 @@ def _refusal(error: UpstreamRefused) -> ApiError:
 
 def _cleaned(error: UpstreamRefused) -> ApiError:
     words = _words(error.body)
+    message = _text(words.get("message")) or _NO_WORDS
+    if error.status == BAD_REQUEST and _NO_MONEY in message:
+        return BadGateway(_REFUSED_US)
     limited = error.status == TOO_MANY
     answer = ProviderRefusal(
         error.status,
         "rate_limit_error" if limited else "invalid_request_error",
-        clean(_text(words.get("message")) or _NO_WORDS),
+        clean(message),
         param=_word(words.get("param")),
-        code=_word(words.get("code")) or ("rate_limit_exceeded" if limited else None),
+        code=_word(words.get("code")) or ("rate_limit_exceeded" if limited else _code(message)),
     )
     if after := error.headers.get("retry-after"):
         answer.headers["retry-after"] = after
     return answer
+
+
+def _code(message: str) -> str | None:
+    return "context_length_exceeded" if any(words in message for words in _TOO_LONG) else None
 
 
 def _words(body: bytes) -> dict[str, Any]:

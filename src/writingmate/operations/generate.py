@@ -8,6 +8,7 @@ when the client leaves, so that the settlement never is (ARCHITECTURE §1.4).
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 
@@ -146,7 +147,7 @@ class _Answer:
             self._owed = True
             async with self._upstream.open(self._call(leg)) as reply:
                 bodies.append(await reply.body())
-                self._hold.served_by(reply.headers.get("x-request-id"))
+                self._hold.served_by(_their_id(reply.headers))
         self._bodies = []
         body = self._exchange.reply(bodies)
         self._answered()
@@ -159,7 +160,7 @@ class _Answer:
             for leg in self._exchange.legs:
                 self._owed = True
                 async with self._upstream.open(self._call(leg)) as reply:
-                    self._hold.served_by(reply.headers.get("x-request-id"))
+                    self._hold.served_by(_their_id(reply.headers))
                     async for frames in reply.frames(partial(self._pass, leg)):
                         out = self._exchange.feed(leg, frames)
                         if not started:
@@ -269,6 +270,11 @@ class _Answer:
         provider = self._route.provider.name
         metrics.upstream_failed(provider, type(error).__name__)
         log.failure("upstream_failed", error, request_id=self._hold.request_id, provider=provider)
+
+
+def _their_id(headers: Mapping[str, str]) -> str | None:
+    """The provider's own id of the call: OpenAI's and most others' header, or Anthropic's."""
+    return headers.get("x-request-id") or headers.get("request-id")
 
 
 def _rate_headers(rate: Rate) -> dict[str, str]:

@@ -75,6 +75,7 @@ class Order:
             slug=self.model.slug,
             request_id=request_id,
             max_tokens=max_tokens,
+            cap=self.model.max_output_tokens,
         )
 
     def bounded(self) -> Estimate:

@@ -9,7 +9,7 @@ from dataclasses import replace
 from urllib.parse import urlsplit
 
 from writingmate.errors import ConfigurationError
-from writingmate.providers.rows import PATHS, ROWS, Row
+from writingmate.providers.rows import ANTHROPIC, PATHS, ROWS, Row
 from writingmate.settings import ProviderSection, Settings, checked_url
 from writingmate.types import Provider
 
@@ -85,9 +85,17 @@ def _further(name: str, settings: Settings) -> Provider:
         near = difflib.get_close_matches(name, ROWS, n=1)
         advice = f"did you mean [providers.{near[0]}]?" if near else "it is not one that ships; add base_url."
         raise ConfigurationError(f"{_where(settings, name)}: base_url is missing; {advice}")
-    row = Row(name=name, base_url=section.base_url, key_variable="", url_variables=())
+    row = _alike(section, name, section.base_url)
     api_key = _key(name, section.api_key_env or "", section, settings)
     return _joined(row, section, checked_url(section.base_url, _where(settings, name)), api_key, settings)
+
+
+def _alike(section: ProviderSection, name: str, base_url: str) -> Row:
+    """One that speaks Anthropic's dialect only is called as Anthropic is."""
+    row = Row(name=name, base_url=base_url, key_variable="", url_variables=())
+    if section.dialects != ANTHROPIC.dialects:
+        return row
+    return replace(row, dialects=section.dialects, headers=ANTHROPIC.headers, key_header=ANTHROPIC.key_header)
 
 
 def _joined(
@@ -102,6 +110,7 @@ def _joined(
         headers={name: value for name, value in headers.items() if value},
         stream_usage=row.stream_usage,
         discovers=row.self_hosted if section.discover is None else section.discover,
+        key_header=row.key_header,
     )
 
 
@@ -139,8 +148,9 @@ def _address(row: Row, section: ProviderSection | None, settings: Settings) -> s
 
 
 def _versioned(base_url: str, row: Row) -> str:
-    """Self-hosted servers are usually named without the path under which they speak OpenAI's API."""
-    return f"{base_url}/v1" if row.self_hosted and not urlsplit(base_url).path else base_url
+    """Addresses usually leave out the version: those of self-hosted servers, and Anthropic's."""
+    left_out = not base_url.endswith("/v1") if row.add_version else not urlsplit(base_url).path
+    return f"{base_url}/v1" if left_out and (row.add_version or row.self_hosted) else base_url
 
 
 def _ollama_host(text: str) -> str:

@@ -7,6 +7,7 @@ Sources are the providers' own reference pages, read in November 2026:
 * OpenAI's ``/completions`` refuses chat models, which are what the catalog routes to it; DeepSeek's
   is a beta under another path; Groq and Mistral have none; xAI's is a legacy that its reasoning
   models do not serve. So these rows speak chat only, and completions are translated.
+* Anthropic's own clients add ``/v1/messages`` to ANTHROPIC_BASE_URL, which is set without ``/v1``.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from typing import Literal
 from writingmate.types import DialectName
 
 PATHS: Mapping[DialectName, str] = MappingProxyType(
-    {"chat": "/chat/completions", "completions": "/completions"}
+    {"chat": "/chat/completions", "completions": "/completions", "messages": "/messages"}
 )
 _CHAT: tuple[DialectName, ...] = ("chat",)
 _BOTH: tuple[DialectName, ...] = ("chat", "completions")
@@ -31,7 +32,8 @@ class Row:
 
     ``key_variable`` holds its key, ``url_variables`` point elsewhere (the first one set counts).
     One that is ``self_hosted`` needs no key: it is configured by saying where it is, its addresses
-    may leave out ``/v1``, and its models are asked for, since nobody else knows them.
+    may leave out ``/v1``, and its models are asked for, since nobody else knows them. Where the
+    provider's own clients ``add_version``, so do we. ``key_header`` is where the key goes.
     """
 
     name: str
@@ -42,6 +44,8 @@ class Row:
     stream_usage: Literal["option", "always"] = "option"
     headers: Mapping[str, str] = field(default_factory=dict)
     self_hosted: bool = False
+    add_version: bool = False
+    key_header: str = "authorization"
 
 
 def _hosted(
@@ -76,6 +80,17 @@ def _self_hosted(name: str, base_url: str, *further_variables: str) -> Row:
     )
 
 
+ANTHROPIC = Row(
+    name="anthropic",
+    base_url="https://api.anthropic.com/v1",
+    key_variable="ANTHROPIC_API_KEY",
+    url_variables=("ANTHROPIC_BASE_URL",),
+    dialects=("messages",),
+    headers={"anthropic-version": "2023-06-01"},
+    add_version=True,
+    key_header="x-api-key",
+)
+
 ROWS: Mapping[str, Row] = MappingProxyType(
     {
         row.name: row
@@ -92,6 +107,7 @@ ROWS: Mapping[str, Row] = MappingProxyType(
             _hosted("xai", "https://api.x.ai/v1"),
             _hosted("together", "https://api.together.ai/v1", _BOTH),
             _hosted("fireworks", "https://api.fireworks.ai/inference/v1", _BOTH),
+            ANTHROPIC,
             _self_hosted("ollama", "http://127.0.0.1:11434/v1", "OLLAMA_HOST"),
             _self_hosted("vllm", "http://127.0.0.1:8000/v1"),
             _self_hosted("llamacpp", "http://127.0.0.1:8080/v1"),

@@ -1,0 +1,55 @@
+"""The shape of an answer in the chat dialect, whole and in chunks (WIRE §5.2, §5.3)."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import msgspec
+
+from writingmate.types import Usage
+from writingmate.wire import sse
+
+
+class ChatAnswer:
+    """What a body and every chunk of one answer say alike: id, time, model."""
+
+    def __init__(self, *, reply_id: str, model: str, created: int | None = None) -> None:
+        self._id = reply_id
+        self._model = model
+        self._created = int(time.time()) if created is None else created
+
+    def whole(self, message: dict[str, Any], finish_reason: str, usage: dict[str, Any] | None) -> bytes:
+        """The body of an answer that is not streamed, of one choice."""
+        choice = {"index": 0, "message": message, "logprobs": None, "finish_reason": finish_reason}
+        return self._encoded("chat.completion", [choice], usage)
+
+    def chunk(self, delta: dict[str, Any], finish_reason: str | None = None) -> bytes:
+        """A frame with a piece of the choice."""
+        choice = {"index": 0, "delta": delta, "logprobs": None, "finish_reason": finish_reason}
+        return sse.event(self._encoded("chat.completion.chunk", [choice], None))
+
+    def usage_chunk(self, usage: dict[str, Any]) -> bytes:
+        """The frame that reports what it took."""
+        return sse.event(self._encoded("chat.completion.chunk", [], usage))
+
+    def _encoded(self, kind: str, choices: list[dict[str, Any]], usage: dict[str, Any] | None) -> bytes:
+        said: dict[str, Any] = {
+            "id": self._id,
+            "object": kind,
+            "created": self._created,
+            "model": self._model,
+            "choices": choices,
+        }
+        return msgspec.json.encode(said if usage is None else {**said, "usage": usage})
+
+
+def usage_object(usage: Usage, *, cache_written: int = 0) -> dict[str, Any]:
+    """Usage as OpenAI reports it; ``cache_written`` are tokens of the prompt too."""
+    return {
+        "prompt_tokens": usage.prompt_tokens,
+        "completion_tokens": usage.completion_tokens,
+        "total_tokens": usage.prompt_tokens + usage.completion_tokens,
+        "prompt_tokens_details": {"cached_tokens": usage.cached_tokens, "cache_write_tokens": cache_written},
+        "completion_tokens_details": {"reasoning_tokens": usage.reasoning_tokens},
+    }

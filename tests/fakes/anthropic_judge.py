@@ -1,0 +1,86 @@
+"""Anthropic's own types as judges of what is sent to it, and the rules that its types do not tell."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from anthropic.types.message_create_params import (
+    MessageCreateParamsNonStreaming,
+    MessageCreateParamsStreaming,
+)
+from pydantic import ConfigDict, TypeAdapter, ValidationError
+
+_STRICTLY = ConfigDict(extra="forbid")
+_WHOLE: TypeAdapter[Any] = TypeAdapter(list[MessageCreateParamsNonStreaming], config=_STRICTLY)
+_STREAMED: TypeAdapter[Any] = TypeAdapter(list[MessageCreateParamsStreaming], config=_STRICTLY)
+
+
+#: Of version 2023-06-01; the next one, which its client speaks, has none of them.
+_SAMPLING = ("temperature", "top_p", "top_k")
+
+
+def fault(request: dict[str, Any]) -> str | None:
+    """What Anthropic would refuse a request for, None if it would not."""
+    typed = {name: value for name, value in request.items() if name not in _SAMPLING}
+    try:
+        _read((_STREAMED if request.get("stream") else _WHOLE).validate_python([typed]))
+    except ValidationError as error:
+        return str(error)
+    return next(_broken(request), None)
+
+
+def _read(value: object) -> None:
+    """Its types are lazy: an iterable is checked while it is read."""
+    if isinstance(value, Mapping):
+        for member in value.values():
+            _read(member)
+    elif isinstance(value, Iterable) and not isinstance(value, (str, bytes)):
+        for member in value:
+            _read(member)
+
+
+def _broken(request: dict[str, Any]) -> Iterator[str]:
+    turns = request["messages"]
+    yield from _sampling(request)
+    if request["max_tokens"] < 1:
+        yield "max_tokens: must be at least 1"
+    if not turns or turns[0]["role"] != "user":
+        yield 'messages: first message must use the "user" role'
+    for turn in turns:
+        for block in turn["content"]:
+            if block["type"] == "text" and not block["text"].strip():
+                yield "messages: text content blocks must contain non-whitespace text"
+    for before, after in zip(turns, [*turns[1:], {"content": []}], strict=True):
+        if before["role"] == after.get("role"):
+            yield "messages: roles must alternate"
+        yield from _unanswered(before, after)
+    thinking = request.get("thinking", {})
+    if thinking.get("type") == "enabled" and not 1024 <= thinking["budget_tokens"] < request["max_tokens"]:
+        yield "thinking.budget_tokens: must be at least 1024 and less than max_tokens"
+    if thinking.get("type") in {"enabled", "adaptive"} and request.get("tool_choice", {}).get("type") in {
+        "any",
+        "tool",
+    }:
+        yield "Thinking may not be enabled when tool_choice forces tool use."
+
+
+def _unanswered(before: dict[str, Any], after: dict[str, Any]) -> Iterator[str]:
+    called = {block["id"] for block in before["content"] if block["type"] == "tool_use"}
+    kinds = [block["type"] for block in after["content"]]
+    answered = {block["tool_use_id"] for block in after["content"] if block["type"] == "tool_result"}
+    if called != answered:
+        yield "messages: `tool_use` ids were found without `tool_result` blocks immediately after"
+    if kinds != sorted(kinds, key=lambda kind: kind != "tool_result"):
+        yield "messages: tool_result blocks must come first"
+
+
+def _sampling(request: dict[str, Any]) -> Iterator[str]:
+    wanted = [name for name in ("temperature", "top_p") if name in request]
+    if len(wanted) > 1:
+        yield "`temperature` and `top_p` cannot both be specified for this model."
+    for name in wanted:
+        if not 0 <= request[name] <= 1:
+            yield f"{name}: must be between 0 and 1"
+        if request.get("thinking", {}).get("type") in {"enabled", "adaptive"}:
+            yield f"`{name}` may not be set when thinking is enabled."
