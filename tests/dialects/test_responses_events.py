@@ -15,14 +15,40 @@ from writingmate.wire import sse
 EVENTS: TypeAdapter[Any] = TypeAdapter(ResponseStreamEvent)
 
 #: What the published specification of the format requires in every response.
-KEYS = set(
-    """
-    id object created_at completed_at status background error incomplete_details instructions
-    max_output_tokens max_tool_calls model output parallel_tool_calls previous_response_id
-    prompt_cache_key reasoning safety_identifier service_tier store temperature text tool_choice tools
-    top_logprobs top_p presence_penalty frequency_penalty truncation usage user metadata
-    """.split()
-)
+KEYS = {
+    "id",
+    "object",
+    "created_at",
+    "completed_at",
+    "status",
+    "background",
+    "error",
+    "incomplete_details",
+    "instructions",
+    "max_output_tokens",
+    "max_tool_calls",
+    "model",
+    "output",
+    "parallel_tool_calls",
+    "previous_response_id",
+    "prompt_cache_key",
+    "reasoning",
+    "safety_identifier",
+    "service_tier",
+    "store",
+    "temperature",
+    "text",
+    "tool_choice",
+    "tools",
+    "top_logprobs",
+    "top_p",
+    "presence_penalty",
+    "frequency_penalty",
+    "truncation",
+    "usage",
+    "user",
+    "metadata",
+}
 
 BEGUN = ["response.created", "response.in_progress"]
 TEXT = [
@@ -78,6 +104,7 @@ def test_the_official_type_reads_a_response(case: Recording) -> None:
 def test_the_official_types_read_every_event(case: Recording) -> None:
     *events, last = frames(case.answer)
     assert last == sse.DONE
+    made: dict[str, Any] = {}
     added, done = [], []
     for number, frame in enumerate(events):
         made = msgspec.json.decode(sse.data(frame))
