@@ -205,6 +205,8 @@ MISSING = "missing_required_parameter"
         ({"text": {"format": {"type": "json_schema", "name": "x"}}}, "text.format.schema", MISSING),
         ({"text": {"verbosity": "loud"}}, "text.verbosity", "invalid_value"),
         ({"reasoning": {"effort": "x"}}, "reasoning.effort", "invalid_value"),
+        ({"reasoning": {"summary": "x"}}, "reasoning.summary", "invalid_value"),
+        (user({"type": "input_audio", "input_audio": 3}), "input[0].content[0].input_audio", "invalid_type"),
         ({"reasoning": {"mode": "pro"}}, "reasoning.mode", UNSUPPORTED),
     ],
 )  # fmt: skip

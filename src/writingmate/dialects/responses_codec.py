@@ -11,7 +11,7 @@ from typing import Any
 
 from writingmate.dialects import choices, faults, watch
 from writingmate.dialects.grammar import given, on
-from writingmate.dialects.responses_echo import Echo
+from writingmate.dialects.responses_echo import Echo, encoded
 from writingmate.dialects.responses_input import messages
 from writingmate.dialects.responses_reply import items
 from writingmate.dialects.responses_stream import ResponsesStream
@@ -47,6 +47,7 @@ FOREIGN = (
 _FORMATS = ("text", "json_object", "json_schema")
 _REASONING = ("effort", "summary", "generate_summary")
 _EFFORTS = ("none", "minimal", "low", "medium", "high", "xhigh", "max")
+_SUMMARIES = ("auto", "concise", "detailed")
 _VERBOSITIES = ("low", "medium", "high")
 
 
@@ -96,13 +97,13 @@ def translated(request: Document, tools: Tools | None = None) -> Document:
         for name, raw in request.items()
         if name not in TRANSLATED and name not in (*ECHOED, *UNKEPT)
     }
-    sent["messages"] = document.raw(messages(request))
+    sent["messages"] = encoded("input", messages(request))
     if given(request, "max_output_tokens"):
         sent["max_completion_tokens"] = request["max_output_tokens"]
     for name, value in (
         *_logprobs(request), *_text(request), *_reasoning(request), *(tools or Tools.read(request)).sent()
     ):  # fmt: skip
-        sent[name] = document.raw(value)
+        sent[name] = encoded(name, value)
     return sent
 
 
@@ -188,6 +189,9 @@ def _reasoning(request: Document) -> list[tuple[str, Any]]:
     for name, value in said.items():
         if name not in _REASONING and value not in (None, "auto"):
             raise _unsupported(f"reasoning.{name}")
+    for name in ("summary", "generate_summary"):
+        if said.get(name) is not None:
+            _word(f"reasoning.{name}", said[name], _SUMMARIES)
     effort = said.get("effort")
     return [] if effort is None else [("reasoning_effort", _word("reasoning.effort", effort, _EFFORTS))]
 

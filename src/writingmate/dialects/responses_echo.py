@@ -9,12 +9,15 @@ from typing import Any
 import msgspec
 
 from writingmate.dialects.grammar import given
+from writingmate.errors import InvalidRequest
 from writingmate.types import Usage
 from writingmate.wire import document
 from writingmate.wire.document import Document
 
 #: Service tiers that the dialect has a word for.
 _TIERS = frozenset(("auto", "default", "flex", "scale", "priority"))
+
+_NEVER = 1 << 40  # seconds: a time that is none
 
 _INCOMPLETE = {"length": "max_output_tokens", "content_filter": "content_filter"}
 
@@ -36,7 +39,7 @@ class Echo:
     def __init__(self, request: Document, *, slug: str, request_id: str) -> None:
         self._own = request_id.removeprefix("req_")
         self._created = 0
-        self._alike: dict[str, Any] = {
+        alike: dict[str, Any] = {
             "id": f"resp_{self._own}",
             "object": "response",
             "model": slug,
@@ -49,6 +52,7 @@ class Echo:
             "tools": _tools(request),
             **{name: _value(request, name, otherwise) for name, otherwise in _SHOWN.items()},
         }
+        self._alike: dict[str, Any] = {name: encoded(name, value) for name, value in alike.items()}
 
     def name(self, prefix: str, at: int) -> str:
         """The id of an output item, by its place."""
@@ -59,8 +63,8 @@ class Echo:
         if self._created:
             return
         created, tier = said.get("created"), said.get("service_tier")
-        self._created = created if type(created) is int and created > 0 else int(time.time())
-        if tier in _TIERS:
+        self._created = created if type(created) is int and 0 < created < _NEVER else int(time.time())
+        if isinstance(tier, str) and tier in _TIERS:
             self._alike["service_tier"] = tier
 
     def under_way(self) -> dict[str, Any]:
@@ -93,6 +97,18 @@ class Echo:
             "output": output,
             "usage": None if usage is None else _usage(usage),
         }
+
+
+def encoded(param: str, value: object) -> msgspec.Raw:
+    """A part of the request, to be sent or shown. Raises InvalidRequest for numbers nobody reads."""
+    try:
+        return document.raw(value)
+    except (OverflowError, RecursionError):
+        raise InvalidRequest(
+            f"Invalid value for '{param}': it holds a number out of every range, or is nested too deeply.",
+            param=param,
+            code="invalid_value",
+        ) from None
 
 
 def status_of(reason: object) -> str:

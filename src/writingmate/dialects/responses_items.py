@@ -151,4 +151,7 @@ def _written(inner: dict[str, Any]) -> str:
     value = inner.get("arguments", inner.get("input"))
     if value is None or isinstance(value, str):
         return value or ""
-    return msgspec.json.encode(value).decode()
+    try:
+        return msgspec.json.encode(value).decode()
+    except OverflowError:
+        raise UpstreamBroken("the arguments of a call hold a number out of every range") from None

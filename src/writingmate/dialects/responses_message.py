@@ -8,6 +8,9 @@ from typing import Any
 from writingmate.dialects import chat
 from writingmate.dialects.responses_events import Event, added, done
 
+#: No text has so many characters, and no token is so unlikely.
+_ABSURD = 1 << 32
+
 
 class Message:
     """One message; a part of another kind ends the one before."""
@@ -113,8 +116,8 @@ def citations(said: dict[str, Any]) -> list[dict[str, Any]]:
             start, end = inner.get("start_index"), inner.get("end_index")
             cited.append({
                 "type": "url_citation",
-                "start_index": start if type(start) is int else 0,
-                "end_index": end if type(end) is int else 0,
+                "start_index": start if type(start) is int and 0 <= start < _ABSURD else 0,
+                "end_index": end if type(end) is int and 0 <= end < _ABSURD else 0,
                 "url": str(inner.get("url", "")),
                 "title": str(inner.get("title", "")),
             })  # fmt: skip
@@ -133,14 +136,19 @@ def _likeliest(token: dict[str, Any]) -> list[dict[str, Any]]:
 
 def _tokens(listed: object) -> list[dict[str, Any]]:
     tokens = listed if isinstance(listed, list) else ()
-    return [
-        token
-        for token in tokens
-        if isinstance(token, dict)
-        and isinstance(token.get("token"), str)
-        and type(token.get("logprob")) in (int, float)
-    ]
+    return [token for token in tokens if isinstance(token, dict) and _is_token(token)]
+
+
+def _is_token(token: dict[str, Any]) -> bool:
+    chance: Any = token.get("logprob")
+    return isinstance(token.get("token"), str) and type(chance) in (int, float) and abs(chance) < _ABSURD
 
 
 def _token(token: dict[str, Any]) -> dict[str, Any]:
-    return {"token": token["token"], "logprob": token["logprob"], "bytes": token.get("bytes") or []}
+    return {"token": token["token"], "logprob": token["logprob"], "bytes": _bytes(token.get("bytes"))}
+
+
+def _bytes(listed: object) -> list[int]:
+    """Some providers leave them out."""
+    found = listed if isinstance(listed, list) else []
+    return found if all(type(each) is int and 0 <= each < 256 for each in found) else []  # noqa: PLR2004  # a byte

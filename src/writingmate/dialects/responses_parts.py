@@ -42,7 +42,7 @@ def _part(param: str, part: Any, role: str) -> dict[str, Any]:  # noqa: ANN401  
         if form == "input_file":
             return _file(param, part)
         if form == "input_audio":
-            return {"type": form, "input_audio": part.get("input_audio")}
+            return {"type": form, "input_audio": _recording(param, part)}
     whose = "a tool's output" if role == "tool" else f"a message of role '{role}'"
     raise UnsupportedParameter(
         f"Unsupported parameter: parts of type '{faults.shown(form)}' are not supported in {whose}.",
@@ -65,6 +65,15 @@ def _image(param: str, part: dict[str, Any]) -> dict[str, Any]:
     if part.get("detail") is not None:
         image["detail"] = named(param, part, "detail")
     return {"type": "image_url", "image_url": image}
+
+
+def _recording(param: str, part: dict[str, Any]) -> dict[str, Any]:
+    recording = part.get("input_audio")
+    if recording is None:
+        raise faults.missing(f"{param}.input_audio")
+    if not isinstance(recording, dict):
+        raise faults.invalid_type(f"{param}.input_audio", "an object", recording)
+    return recording
 
 
 def _file(param: str, part: dict[str, Any]) -> dict[str, Any]:
