@@ -354,6 +354,16 @@ def test_an_error_before_the_first_event_is_still_a_whole_stream() -> None:
     assert failed["error"] == {"code": "server_error", "message": "It failed."}
 
 
+def test_an_end_that_was_not_sent_leaves_no_gap() -> None:
+    exchange = begin({"stream": True})
+    sent = exchange.feed(exchange.legs[0], [chunk(content="x"), sse.DONE]) + exchange.end(exchange.legs[0])
+    exchange.closing()
+    *events, _ = sse.Splitter().feed(sent + exchange.failure(BadGateway("Not settled.")))
+    said = [msgspec.json.decode(sse.data(event)) for event in events]
+    assert [event["sequence_number"] for event in said] == list(range(len(said)))
+    assert said[-1]["response"]["output"][0]["content"][0]["text"] == "x"
+
+
 def test_what_prompts_and_limits_are_read_from() -> None:
     request = document.parse(msgspec.json.encode(BASE | {"max_output_tokens": 5, "instructions": "x"}))
     read = readable("responses", request)

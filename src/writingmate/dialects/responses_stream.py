@@ -82,7 +82,11 @@ class ResponsesStream:
                 yield name, {"response": self._echo.under_way()}
 
     def _last(self, events: Iterable[Event]) -> bytes:
-        return b"".join(self._framed(events)) + sse.DONE
+        """The last frames. If settling fails they are not sent, so their numbers are not used up."""
+        number = self._number
+        last = b"".join(self._framed(events)) + sse.DONE
+        self._number = number
+        return last
 
     def _framed(self, events: Iterable[Event]) -> Iterator[bytes]:
         for name, members in events:
