@@ -229,7 +229,7 @@ class Rules:
         frames = bytes(answer.body).split(b"\n\n")
         if answer.complete and frames[-1]:
             yield "the stream does not end with a whole event"
-        data = [frame.removeprefix(b"data: ") for frame in frames[:-1] if not frame.startswith(b":")]
+        data = [_data(frame) for frame in frames[:-1] if not frame.startswith(b":")]
         if answer.complete and (not data or (data[-1] != b"[DONE]" and b'"error"' not in data[-1])):
             yield "the stream ends with neither [DONE] nor an error"
         for number, event in enumerate(data):
@@ -265,6 +265,14 @@ class Rules:
         for part in pointer.split("/")[1:]:
             node = node.get(part.replace("~1", "/").replace("~0", "~")) if isinstance(node, dict) else None
         return node
+
+
+def _data(frame: bytes) -> bytes:
+    """An event's data; a name before it must be the type in it, or what is left is no JSON."""
+    name, _, rest = frame.partition(b"\n")
+    kind = name.removeprefix(b"event: ")
+    named = name != kind and b'{"type":"' + kind + b'",' in rest
+    return (rest if named else frame).removeprefix(b"data: ")
 
 
 def _is_page(answer: Answer) -> bool:

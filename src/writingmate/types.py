@@ -13,8 +13,8 @@ from typing import Literal, NewType, TypeAlias
 
 ModelSlug = NewType("ModelSlug", str)
 
-Endpoint: TypeAlias = Literal["chat.completions", "completions"]
-DialectName: TypeAlias = Literal["chat", "completions", "messages"]
+Endpoint: TypeAlias = Literal["chat.completions", "completions", "responses"]
+DialectName: TypeAlias = Literal["chat", "completions", "responses", "messages"]
 Tier: TypeAlias = Literal["basic", "pro", "ultimate"]
 # What a limit counts. Messages are held and settled; requests are counted over the last minute.
 Unit: TypeAlias = Literal["messages", "requests"]
@@ -221,7 +221,7 @@ class Model:
     max_output_tokens: int
     input_modalities: tuple[str, ...] = ("text",)
     output_modalities: tuple[str, ...] = ("text",)
-    endpoints: tuple[str, ...] = ("chat.completions", "completions")
+    endpoints: tuple[str, ...] = ("chat.completions", "completions", "responses")
     pricing: Pricing | None = None
     routes: tuple[Route, ...] = ()
     window: int | None = None

@@ -42,7 +42,7 @@ def test_the_key_of_an_authorization(header: bytes | None, key: str | None) -> N
     assert bearer(header) == key
 
 
-async def test_both_dialects_reach_the_operation(api: Served) -> None:
+async def test_every_dialect_reaches_the_operation(api: Served) -> None:
     seen: list[tuple[DialectName, str, bytes]] = []
 
     async def operation(dialect: DialectName, principal: Principal, request: Request, _: Client) -> None:
@@ -50,12 +50,12 @@ async def test_both_dialects_reach_the_operation(api: Served) -> None:
         raise LimitReached("Enough.", code="daily_limit_reached", headers={"retry-after": "5"})
 
     api.generate = operation
-    for path in (CHAT, f"{PREFIX}/completions"):
+    for path in (CHAT, f"{PREFIX}/completions", f"{PREFIX}/responses"):
         reply = await ask(api.port, "POST", path, body=b'{"a":1}', authorization=BEARER)
         assert reply.status == 429
         assert reply.headers["retry-after"] == "5"
         assert reply.error["type"] == "insufficient_quota"
-    assert seen == [("chat", "w", b'{"a":1}'), ("completions", "w", b'{"a":1}')]
+    assert seen == [(name, "w", b'{"a":1}') for name in ("chat", "completions", "responses")]
 
 
 async def test_the_workspace_header_is_passed_on(api: Served) -> None:

@@ -40,17 +40,18 @@ def installed() -> Path:
                 "--no-fund",
                 "--ignore-scripts",
             ]
-            subprocess.run([str(BIN / "npm"), "install", *options, *names], check=True, env=_environment())
+            subprocess.run([str(BIN / "npm"), "install", *options, *names], check=True, env=environment())
             (folder / "complete").touch()
     return folder
 
 
-def _environment(**more: str) -> dict[str, str]:
+def environment(**more: str) -> dict[str, str]:
+    """The process's, with the Node beside this Python first."""
     return os.environ | {"PATH": f"{BIN}:{os.environ['PATH']}"} | more
 
 
 async def _seen(setting: Setting) -> dict[str, Any]:
-    environ = _environment(
+    environ = environment(
         MODULES=str(await asyncio.to_thread(installed)),
         BASE_URL=setting.base_url,
         API_KEY=setting.key,
@@ -86,6 +87,11 @@ EXPECTED: dict[str, Any] = {
     "structured": {"name": "Paris", "inhabitants": 7},
     "completions": {"text": "HELLO", "object": "text_completion", "finish": "stop"},
     "completions_stream": {"text": "a b c", "finish": "stop", "usage": None, "chunks": True},
+    "response": {"text": "HELLO", "status": "completed", "total": True},
+    "response_stream": {"text": "one two three", "last": "response.completed", "gapless": True},
+    "response_tools": {"calls": CALLS, "text": "You said: weather and population of Paris"},
+    "response_structured": {"name": "Paris", "inhabitants": 7},
+    "response_kept": _error("BadRequestError", 400, INVALID, "unsupported_parameter", "previous_response_id"),
     "no_such_key": _error("AuthenticationError", 401, INVALID, "invalid_api_key"),
     "no_such_workspace": _error("PermissionDeniedError", 403, "permission_error", "workspace_not_accessible"),
     "no_such_model": _error("NotFoundError", 404, INVALID, "model_not_found"),

@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from tests.contract.setting import PROVIDER_KEY
+from tests.contract.test_npm_sdk import BIN, environment, installed
 from tests.fakes.openai_upstream import FakeOpenAI
 from tests.live import Live, serving, settings_for
 
@@ -47,6 +48,15 @@ curl https://writingmate.ai/api/openai/v1/completions \
     "prompt": "Reply with exactly: HELLO_FROM_WRITINGMATE"
   }'
 """
+RESPONSES = r"""
+curl https://writingmate.ai/api/openai/v1/responses \
+  -H "Authorization: Bearer YOUR_WRITINGMATE_DEVELOPER_KEY" \
+  -H "Content-Type: application/json" \
+  -d '{
+    "model": "google/gemini-2.5-flash",
+    "input": "Reply with exactly: HELLO_FROM_RESPONSES"
+  }'
+"""
 PYTHON = """
 from openai import OpenAI
 
@@ -63,6 +73,21 @@ response = client.chat.completions.create(
 )
 
 print(response.choices[0].message.content)
+"""
+JAVASCRIPT = """
+import OpenAI from "openai";
+
+const client = new OpenAI({
+  apiKey: process.env.WRITINGMATE_API_KEY,
+  baseURL: "https://writingmate.ai/api/openai/v1",
+});
+
+const response = await client.responses.create({
+  model: "google/gemini-2.5-flash",
+  input: "Say hello from Writingmate.",
+});
+
+console.log(response.output_text);
 """
 
 
@@ -119,6 +144,31 @@ async def test_completions(live: Live) -> None:
     answer, document = await run(live, COMPLETIONS)
     assert answer.status == 200
     assert document["choices"][0]["text"] == "HELLO_FROM_WRITINGMATE"
+
+
+async def test_responses(live: Live) -> None:
+    answer, document = await run(live, RESPONSES)
+    assert answer.status == 200
+    assert document["output"][0]["content"][0]["text"] == "HELLO_FROM_RESPONSES"
+    assert answer.headers["x-writingmate-counted-messages"] == "1"
+
+
+async def test_javascript(live: Live) -> None:
+    environ = environment(WRITINGMATE_API_KEY=live.key)
+    example = JAVASCRIPT.replace(PAGE, live.api)
+    modules = await asyncio.to_thread(installed)
+    script = modules / f"page-{live.key.split('.')[1]}.mjs"
+    await asyncio.to_thread(script.write_text, example)
+    try:
+        pipe = asyncio.subprocess.PIPE
+        node = await asyncio.create_subprocess_exec(
+            str(BIN / "node"), str(script), env=environ, stdout=pipe, stderr=pipe
+        )
+        out, err = await node.communicate()
+    finally:
+        await asyncio.to_thread(script.unlink)
+    assert node.returncode == 0, err.decode()
+    assert out.decode() == "You said: Say hello from Writingmate.\n"
 
 
 async def test_python(live: Live) -> None:

@@ -2,7 +2,8 @@
 
 ``client.json`` is the client's body, ``upstream-N.json`` what each leg must send, ``reply-N.json`` or
 ``reply-N.sse`` what the provider answered, ``answer.json`` or ``answer.sse`` what the client must get
-(without the closing ``[DONE]``), ``case.json`` the route, and what must have been observed.
+(without the closing ``[DONE]``; of responses with all that `ending` says), ``case.json`` the route,
+and what must have been observed.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from typing import Any
 import msgspec
 
 from writingmate.dialects.exchange import DEFAULT_CAP, GRAMMARS, Exchange
+from writingmate.errors import BadGateway
 from writingmate.wire import document
 from writingmate.wire.sse import Splitter
 
@@ -71,6 +73,13 @@ class Recording:
             cap=self.facts.get("cap", DEFAULT_CAP),
             created=1_770_000_000,
         )
+
+
+def ending(case: Recording, exchange: Exchange, *, broken: bool) -> bytes:
+    """What ends a stream whose dialect has more to say at the end than that it is the end."""
+    if case.codec != "responses_over_chat":
+        return b""
+    return exchange.failure(BadGateway("The provider failed.")) if broken else exchange.closing()
 
 
 def recordings() -> list[Recording]:

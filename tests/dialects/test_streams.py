@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.dialects.recordings import Recording, recordings
+from tests.dialects.recordings import Recording, ending, recordings
 from writingmate.dialects.exchange import Exchange
 from writingmate.errors import UpstreamBroken
 from writingmate.wire import sse
@@ -47,9 +47,11 @@ def test_any_chunking_gives_the_same_answer(case: Recording, at: list[int], line
     whole, cut = case.begin(), case.begin()
     expected = relay(whole, [[reply] for reply in replies])
     assert relay(cut, [pieces(reply, at) for reply in replies]) == expected
+    last = ending(case, whole, broken=not expected[1])
+    assert ending(case, cut, broken=not expected[1]) == last
     assert (cut.usage, cut.observed_text()) == (whole.usage, whole.observed_text())
     if case.translated or line_end == b"\n":
-        assert expected == (case.answer, "broken" not in case.facts)
+        assert (expected[0] + last, expected[1]) == (case.answer, "broken" not in case.facts)
 
 
 @pytest.mark.parametrize("case", STREAMS, ids=lambda case: f"{case.codec}/{case.folder.name}")
@@ -65,11 +67,11 @@ def test_cut_at_every_byte_it_ends_well_or_is_broken(case: Recording) -> None:
 
 
 def finished(answer: bytes) -> bool:
-    choices = [
-        choice
-        for frame in Splitter().feed(answer)
-        for choice in msgspec.json.decode(sse.data(frame))["choices"]
-    ]
+    said = [msgspec.json.decode(sse.data(frame)) for frame in Splitter().feed(answer)]
+    if all("sequence_number" in event for event in said):
+        kinds = [event["type"] for event in said]
+        return kinds.count("response.output_item.added") == kinds.count("response.output_item.done")
+    choices = [choice for chunk in said for choice in chunk["choices"]]
     indexes = {choice["index"] for choice in choices}
     return indexes == {choice["index"] for choice in choices if choice["finish_reason"]}
 

@@ -33,7 +33,7 @@ class Clock:
 
 
 def order(*routes: Route, own_key: str | None = None) -> Order:
-    return Order("chat", ASKED, 100, MODEL, routes[0], (), own_key, routes[1:])
+    return Order("chat", ASKED, ASKED, 100, MODEL, routes[0], (), own_key, routes[1:])
 
 
 def failover(clock: Clock, **fields: Any) -> Failover:

@@ -60,6 +60,10 @@ class Endpoints:
         """``POST /completions``."""
         await self._generate("completions", connection, client)
 
+    async def responses(self, connection: Connection, client: Responder) -> None:
+        """``POST /responses``."""
+        await self._generate("responses", connection, client)
+
     async def models(self, connection: Connection, client: Responder) -> None:
         """``GET /models``."""
         principal = await identify(connection, self.directory, fresh=True)

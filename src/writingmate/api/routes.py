@@ -64,10 +64,12 @@ class Routes:
         self._table: dict[bytes, Route] = {
             API + b"/chat/completions": _write("chat.completions", endpoints.chat),
             API + b"/completions": _write("completions", endpoints.completions),
+            API + b"/responses": _write("responses", endpoints.responses),
             API + b"/models": _read("models", endpoints.models),
             API + b"/usage": _read("usage", endpoints.usage),
             API + b"/estimate/chat/completions": _write("estimate", partial(endpoints.estimate, "chat")),
             API + b"/estimate/completions": _write("estimate", partial(endpoints.estimate, "completions")),
+            API + b"/estimate/responses": _write("estimate", partial(endpoints.estimate, "responses")),
             API + b"/openapi.yaml": _read("openapi", description.yaml),
             API + b"/openapi.json": _read("openapi", description.json),
             API + b"/docs": _read("docs", docs.page),

@@ -7,7 +7,9 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from writingmate.dialects.watch import Watch
+from writingmate.errors import ApiError
 from writingmate.types import DialectName
+from writingmate.wire import sse
 from writingmate.wire.document import Document
 
 
@@ -28,6 +30,26 @@ class StreamCodec(Protocol):
 
     def end(self) -> bytes:
         """The last frames. Raises UpstreamBroken if the stream stopped before its answer did."""
+
+    def closing(self) -> bytes:
+        """What ends the client's stream, once the request is settled."""
+
+    def failure(self, error: ApiError) -> bytes:
+        """An error after the stream began (WIRE §2.4), to the end of the client's stream."""
+
+
+class Chunked:
+    """The end of a stream of chunks, as chat and completions have it."""
+
+    __slots__ = ()
+
+    def closing(self) -> bytes:
+        """``[DONE]``."""
+        return sse.DONE
+
+    def failure(self, error: ApiError) -> bytes:
+        """The envelope, and nothing after it."""
+        return sse.event(error.envelope())
 
 
 class Codec(Protocol):

@@ -6,13 +6,14 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from writingmate.dialects import choices, logprobs, watch
+from writingmate.dialects.base import Chunked
 from writingmate.dialects.text_completion import Answer, Choice, finish_reason, message_text
 from writingmate.dialects.watch import Watch
 from writingmate.errors import UpstreamBroken
 from writingmate.wire import sse
 
 
-class CompletionsStream:
+class CompletionsStream(Chunked):
     """One leg. Chunks without text, such as the role's or the reasoning's, have no counterpart.
 
     Args:

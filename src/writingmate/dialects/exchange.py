@@ -5,26 +5,39 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from typing import Literal
 
-from writingmate.dialects import chat, completions, edits, prompt, watch
+from writingmate.dialects import chat, completions, edits, prompt, responses, watch
 from writingmate.dialects.base import Codec, Leg, Spoke
 from writingmate.dialects.completions_codec import CompletionsOverChat
 from writingmate.dialects.grammar import Grammar, on
 from writingmate.dialects.messages import MessagesSpoke
 from writingmate.dialects.relay import PassThrough
+from writingmate.dialects.responses_codec import ResponsesOverChat, translated
 from writingmate.dialects.watch import Watch
 from writingmate.errors import ApiError, UnsupportedParameter
 from writingmate.types import DialectName, Usage
-from writingmate.wire import document, sse
+from writingmate.wire import document
 from writingmate.wire.document import Document
 
 __all__ = ["GRAMMARS", "Exchange", "Leg"]
 
 #: To check a request with, before its exchange begins.
-GRAMMARS: dict[DialectName, Grammar] = {"chat": chat.GRAMMAR, "completions": completions.GRAMMAR}
+GRAMMARS: dict[DialectName, Grammar] = {
+    "chat": chat.GRAMMAR,
+    "completions": completions.GRAMMAR,
+    "responses": responses.GRAMMAR,
+}
 
 #: Tokens; what a model whose cap nobody knows may write.
 DEFAULT_CAP = 8192
 _HUB: tuple[DialectName, ...] = ("chat",)
+
+
+def readable(dialect: DialectName, request: Document) -> Document:
+    """The request as what reads prompts and limits understands it: chat, or completions.
+
+    Raises InvalidRequest if it cannot be expressed so.
+    """
+    return translated(request) if dialect == "responses" else request
 
 
 class Exchange:
@@ -103,7 +116,8 @@ class Exchange:
             if spoke is not None:
                 target, outgoing = spoke.dialect, spoke.request(outgoing)  # noqa: PLW2901  # the same, translated
             legs.append(Leg(target, document.encode(outgoing), index))
-        return cls(request, codec, tuple(legs), streaming=streaming, max_tokens=max_tokens, spoke=spoke)
+        read = codec.chat if isinstance(codec, ResponsesOverChat) else request
+        return cls(read, codec, tuple(legs), streaming=streaming, max_tokens=max_tokens, spoke=spoke)
 
     def reply(self, bodies: Sequence[bytes]) -> bytes:
         """The client's body from the provider's, one a leg; the very same where nothing is translated.
@@ -132,11 +146,11 @@ class Exchange:
 
     def closing(self) -> bytes:
         """What ends the client's stream, once the request is settled."""
-        return sse.DONE
+        return self._streams[-1].closing()
 
     def failure(self, error: ApiError) -> bytes:
-        """An error after the stream began, in the client's dialect (WIRE §2.4); the last frame."""
-        return sse.event(error.envelope())
+        """An error after the stream began, in the client's dialect (WIRE §2.4); the last frames."""
+        return self._streams[-1].failure(error)
 
     @property
     def usage(self) -> Usage | None:
@@ -159,6 +173,8 @@ def _codec(
         return PassThrough(dialect, request)
     if dialect == "completions" and "chat" in spoken:
         return CompletionsOverChat(request, slug=slug, request_id=request_id)
+    if dialect == "responses" and "chat" in spoken:
+        return ResponsesOverChat(request, slug=slug, request_id=request_id)
     raise UnsupportedParameter(
         f"The model '{slug}' cannot be used with this endpoint: its provider offers "
         f"{' and '.join(sorted(spoken)) or 'no text generation'} only.",

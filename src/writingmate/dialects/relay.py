@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from writingmate.dialects.base import Chunked
 from writingmate.dialects.watch import Watch
 from writingmate.types import DialectName
 from writingmate.wire.document import Document
@@ -30,7 +31,7 @@ class PassThrough:
         return Relay(watches[leg])
 
 
-class Relay:
+class Relay(Chunked):
     """Passes frames on, but for the end, comments, and usage that nobody asked for."""
 
     __slots__ = ("_watch",)

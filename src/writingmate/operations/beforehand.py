@@ -22,7 +22,7 @@ from writingmate.types import Admission, DialectName, Estimate, Principal
 
 @dataclass(frozen=True, slots=True)
 class Beforehand:
-    """The operation behind ``/estimate/chat/completions`` and ``/estimate/completions``."""
+    """The operation behind ``/estimate/chat/completions``, ``…/completions`` and ``…/responses``."""
 
     orders: Orders
     database: Database

@@ -30,7 +30,7 @@ from writingmate.upstream.base import Call, Upstream
 
 @dataclass(frozen=True, slots=True)
 class Generate:
-    """The operation behind ``/chat/completions`` and ``/completions``.
+    """The operation behind ``/chat/completions``, ``/completions`` and ``/responses``.
 
     ``upstreams`` maps a provider's name to where its calls go; others go to ``network``.
     """

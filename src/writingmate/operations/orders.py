@@ -9,7 +9,7 @@ from time import time
 
 from writingmate.catalog.resolve import Catalog
 from writingmate.dialects import attachments, demand
-from writingmate.dialects.exchange import GRAMMARS, Exchange
+from writingmate.dialects.exchange import GRAMMARS, Exchange, readable
 from writingmate.errors import UnsupportedParameter
 from writingmate.metering.limits import limits
 from writingmate.metering.prompts.careful import Careful, careful
@@ -19,19 +19,25 @@ from writingmate.types import DialectName, Endpoint, Estimate, Limit, Model, Pla
 from writingmate.wire import document
 from writingmate.wire.document import Document
 
-ENDPOINTS: dict[DialectName, Endpoint] = {"chat": "chat.completions", "completions": "completions"}
+ENDPOINTS: dict[DialectName, Endpoint] = {
+    "chat": "chat.completions",
+    "completions": "completions",
+    "responses": "responses",
+}
 
 
 @dataclass(frozen=True, slots=True)
 class Order:
     """What is asked for, of which model, by which route, against which limits; ``size`` in bytes.
 
+    ``read`` is what is asked for in a dialect that prompts and limits are read in (`readable`).
     ``own_key`` is the caller's own key of the route's provider, where it goes out with that; it has
     no other routes. ``further`` are those to try after ``route``, in order.
     """
 
     dialect: DialectName
     asked: Document
+    read: Document
     size: int
     model: Model
     route: Route
@@ -59,7 +65,7 @@ class Order:
 
     def each(self, completion_tokens: int) -> int:
         """What each answer may take of so many tokens, at least 1."""
-        return max(1, completion_tokens // demand.choices(self.asked) - demand.predicted(self.asked))
+        return max(1, completion_tokens // demand.choices(self.read) - demand.predicted(self.read))
 
     def exchange(self, request_id: str, max_tokens: int | None = None) -> Exchange:
         """The conversation with the provider, each choice held down to ``max_tokens``.
@@ -80,25 +86,25 @@ class Order:
 
     def bounded(self) -> Estimate:
         """The most that it may cost, without reading it."""
-        return self._estimate(attachments.cheap(self.asked, self.size), self._output(), None)
+        return self._estimate(attachments.cheap(self.read, self.size), self._output(), None)
 
     def careful(self) -> Careful:
         """The prompt's tokens counted. It reads the whole prompt: call it off the event loop."""
         names = f"{self.model.slug} {self.route.model}"
-        return careful(self.asked, dialect=self.dialect, slug=names, window=self.model.window)
+        return careful(self.read, dialect=self.dialect, slug=names, window=self.model.window)
 
     def attached(self, bounded: Estimate) -> bool:
         """Whether the bound is more than text and tools make it: pictures, files or sound do."""
-        return bounded.prompt_tokens >= self.size + attachments.SPOKEN and attachments.attached(self.asked)
+        return bounded.prompt_tokens >= self.size + attachments.SPOKEN and attachments.attached(self.read)
 
     def counted(self, prompt_tokens: int) -> Estimate:
         """The most that it may cost with a prompt of so many tokens, content to get less of the answer."""
-        shortest = demand.choices(self.asked) * (1 + demand.predicted(self.asked))
+        shortest = demand.choices(self.read) * (1 + demand.predicted(self.read))
         output = self._output()
         return self._estimate(prompt_tokens, output, min(output, shortest))
 
     def _output(self) -> int:
-        return demand.output(self.asked, self.model.max_output_tokens)
+        return demand.output(self.read, self.model.max_output_tokens)
 
     def _estimate(self, prompt_tokens: int, completion_tokens: int, least_tokens: int | None) -> Estimate:
         return Estimate(
@@ -134,11 +140,13 @@ class Orders:
         check_body(plan, len(body))
         asked = document.parse(body)
         GRAMMARS[dialect].check(asked)
+        read = readable(dialect, asked)
+        size = len(body) if read is asked else max(len(body), len(document.encode(read)))
         model = self.catalog.resolve(principal, plan, document.value(asked["model"]))
         byok = principal.byok and plan.byok
         own = await self.own.route(principal, model) if byok else None
         against = limits(principal, plan, model.tier, time(), byok=own is not None)
         if own is None:
             first, further = model.routes[0], model.routes[1:]
-            return Order(dialect, asked, len(body), model, first, against, None, further)
-        return Order(dialect, asked, len(body), model, own, against, own.provider.api_key)
+            return Order(dialect, asked, read, size, model, first, against, None, further)
+        return Order(dialect, asked, read, size, model, own, against, own.provider.api_key)

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from msgspec import Meta
 
-from writingmate.types import DialectName, Pricing, Tier
+from writingmate.types import Pricing, Tier
 
 _DAY = 86400
 _Text = Annotated[str, Meta(min_length=1)]
 _Count = Annotated[int, Meta(ge=1)]
 _Variable = Annotated[str, Meta(pattern="^[A-Za-z_][A-Za-z0-9_]*$")]
-_Dialects = Annotated[tuple[DialectName, ...], Meta(min_length=1)]
+#: Responses are translated for every provider.
+_Dialects = Annotated[tuple[Literal["chat", "completions"], ...], Meta(min_length=1)]
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ import { createRequire } from "node:module";
 
 const load = createRequire(`${process.env.MODULES}/`);
 const { OpenAI } = load("openai");
-const { zodResponseFormat } = load("openai/helpers/zod");
+const { zodResponseFormat, zodTextFormat } = load("openai/helpers/zod");
 const { z } = load("zod");
 
 const { BASE_URL: baseURL, API_KEY: apiKey, CHAT_MODEL: model, TEXT_MODEL: textModel } = process.env;
@@ -107,6 +107,38 @@ const cases = {
   async completions_stream() {
     const stream = await client.completions.create({ model: textModel, prompt: "Reply with exactly: a b c", stream: true });
     return collected(stream, (choice) => choice.text);
+  },
+  async response() {
+    const reply = await client.responses.create({ model, input: "Reply with exactly: HELLO" });
+    const { input_tokens, output_tokens, total_tokens } = reply.usage;
+    return { text: reply.output_text, status: reply.status, total: input_tokens + output_tokens === total_tokens };
+  },
+  async response_stream() {
+    const stream = await client.responses.create({ model, input: "Reply with exactly: one two three", stream: true });
+    const events = [];
+    for await (const event of stream) events.push(event);
+    return {
+      text: events.map((event) => (event.type === "response.output_text.delta" ? event.delta : "")).join(""),
+      last: events.at(-1).type,
+      gapless: events.every((event, at) => event.sequence_number === at),
+    };
+  },
+  async response_tools() {
+    const input = [{ role: "user", content: "weather and population of Paris" }];
+    const flat = tools.map((each) => ({ type: "function", strict: false, ...each.function }));
+    const first = await client.responses.stream({ model, input, tools: flat }).finalResponse();
+    const calls = first.output.filter((item) => item.type === "function_call");
+    const outputs = calls.map(({ call_id, name }) => ({ type: "function_call_output", call_id, output: name }));
+    const second = await client.responses.create({ model, input: [...input, ...first.output, ...outputs], tools: flat });
+    return { calls: calls.map((call) => [call.name, JSON.parse(call.arguments)]), text: second.output_text };
+  },
+  async response_structured() {
+    const Place = z.object({ name: z.string(), inhabitants: z.number().int() });
+    const text = { format: zodTextFormat(Place, "place") };
+    return (await client.responses.parse({ model, input: "Where?", text })).output_parsed;
+  },
+  async response_kept() {
+    await client.responses.create({ model, input: "hello", previous_response_id: "resp_1" });
   },
   async no_such_key() {
     await new OpenAI({ baseURL, apiKey: "wm_v2.a.b.c", maxRetries: 0 }).models.list();

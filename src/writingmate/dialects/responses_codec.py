@@ -1,0 +1,208 @@
+"""Responses for providers that only chat: the request as a chat document (WIRE §8).
+
+Nothing is kept between requests, so what would need that is refused by name, like everything else
+that chat cannot express. Fields never heard of are carried: they are some provider's own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from writingmate.dialects import choices, faults, watch
+from writingmate.dialects.grammar import given, on
+from writingmate.dialects.responses_echo import Echo, encoded
+from writingmate.dialects.responses_input import messages
+from writingmate.dialects.responses_reply import items
+from writingmate.dialects.responses_stream import ResponsesStream
+from writingmate.dialects.responses_tools import Tools
+from writingmate.dialects.watch import Watch
+from writingmate.errors import InvalidRequest, UnsupportedParameter, UpstreamBroken
+from writingmate.types import DialectName
+from writingmate.wire import document
+from writingmate.wire.document import Document
+
+#: Fields that become something else on the way, or that are ours to answer for.
+TRANSLATED = frozenset((
+    "input", "instructions", "max_output_tokens", "top_logprobs", "tools", "tool_choice",
+    "parallel_tool_calls", "text", "reasoning", "stream_options", "include",
+))  # fmt: skip
+
+#: Fields that only the answer shows again. Of ``max_tool_calls`` it is hosted tools that are counted.
+ECHOED = frozenset(("metadata", "store", "background", "max_tool_calls", "truncation"))
+
+#: What needs an answer of before, a job, or a vendor's own service.
+UNKEPT = (
+    "previous_response_id", "conversation", "prompt", "background_options", "context_management",
+    "access_programs", "image",
+)  # fmt: skip
+
+#: Fields of chat that mean something else here, or would change what kind of answer comes.
+FOREIGN = (
+    "messages", "n", "max_tokens", "max_completion_tokens", "response_format", "reasoning_effort",
+    "verbosity", "logprobs", "functions", "function_call", "modalities", "audio", "prediction",
+    "web_search_options",
+)  # fmt: skip
+
+_FORMATS = ("text", "json_object", "json_schema")
+_REASONING = ("effort", "summary", "generate_summary")
+_EFFORTS = ("none", "minimal", "low", "medium", "high", "xhigh", "max")
+_SUMMARIES = ("auto", "concise", "detailed")
+_VERBOSITIES = ("low", "medium", "high")
+
+
+class ResponsesOverChat:
+    """One responses request as one call of chat. Raises InvalidRequest when made.
+
+    ``chat`` is the document that is sent, without the model's name there.
+    """
+
+    target: DialectName = "chat"
+
+    def __init__(self, request: Document, *, slug: str, request_id: str) -> None:
+        self._tools = Tools.read(request)
+        self.chat = translated(request, self._tools)
+        self._echo = Echo(request, slug=slug, request_id=request_id)
+
+    def requests(self) -> list[Document]:
+        """One chat request."""
+        return [dict(self.chat)]
+
+    def reply(self, bodies: Sequence[bytes], watches: Sequence[Watch]) -> bytes:
+        """The response object."""
+        watches[0].body(bodies[0])
+        said = choices.members(bodies[0])
+        listed = choices.listed(said)
+        if len(listed) != 1:
+            raise UpstreamBroken(f"{len(listed)} choices came, of 1 asked for")
+        self._echo.began(said)
+        output, reason = items(listed[0], self._echo, self._tools.custom)
+        return self._echo.ended(output, reason, watch.summed(watches))
+
+    def stream(self, leg: int, watches: Sequence[Watch]) -> ResponsesStream:
+        """The events of the answer."""
+        return ResponsesStream(self._echo, self._tools.custom, watches[leg])
+
+
+def translated(request: Document, tools: Tools | None = None) -> Document:
+    """The chat document that a request comes to, for its model's name as the client wrote it.
+
+    Raises UnsupportedParameter for what chat cannot express, InvalidRequest for what makes no sense.
+    """
+    _refuse(request)
+    if not given(request, "input"):
+        raise faults.missing("input")
+    sent = {
+        name: raw
+        for name, raw in request.items()
+        if name not in TRANSLATED and name not in (*ECHOED, *UNKEPT)
+    }
+    sent["messages"] = encoded("input", messages(request))
+    if given(request, "max_output_tokens"):
+        sent["max_completion_tokens"] = request["max_output_tokens"]
+    for name, value in (
+        *_logprobs(request), *_text(request), *_reasoning(request), *(tools or Tools.read(request)).sent()
+    ):  # fmt: skip
+        sent[name] = encoded(name, value)
+    return sent
+
+
+def _refuse(request: Document) -> None:
+    for name in UNKEPT:
+        if given(request, name) and bytes(request[name]) != b"[]":
+            raise _unsupported(name)
+    if on(request, "background"):
+        raise _unsupported("background")
+    if given(request, "truncation") and document.value(request["truncation"]) == "auto":
+        raise _unsupported("truncation", "'auto'")
+    for name in FOREIGN:
+        if name in request:
+            raise _unsupported(name)
+
+
+def _unsupported(param: str, value: str = "") -> UnsupportedParameter:
+    what = f"'{param}'{' of ' + value if value else ''}"
+    reason = _REASONS.get(param, "leave it out")
+    return UnsupportedParameter(
+        f"Unsupported parameter: {what} is not supported here: {reason}.", param=param
+    )
+
+
+_STATELESS = "responses are not stored, so send the whole conversation in 'input'"
+_REASONS = {
+    "previous_response_id": _STATELESS,
+    "conversation": _STATELESS,
+    "prompt": "stored prompts are not kept, so send 'instructions' and 'input'",
+    "background": "responses are not stored, so wait for the answer or stream it",
+    "truncation": "send no more than the model can read",
+    "max_tokens": "use 'max_output_tokens'",
+    "max_completion_tokens": "use 'max_output_tokens'",
+    "messages": "use 'input'",
+    "response_format": "use 'text.format'",
+    "verbosity": "use 'text.verbosity'",
+    "reasoning_effort": "use 'reasoning.effort'",
+    "logprobs": "use 'top_logprobs', or 'include' with 'message.output_text.logprobs'",
+}
+
+
+def _logprobs(request: Document) -> list[tuple[str, Any]]:
+    asked = document.value(request["top_logprobs"]) if given(request, "top_logprobs") else 0
+    included = document.value(request["include"]) if given(request, "include") else ()
+    if asked:
+        return [("logprobs", True), ("top_logprobs", asked)]
+    return [("logprobs", True)] if "message.output_text.logprobs" in included else []
+
+
+def _text(request: Document) -> list[tuple[str, Any]]:
+    said = document.value(request["text"]) if given(request, "text") else {}
+    sent: list[tuple[str, Any]] = []
+    if (verbosity := said.get("verbosity")) is not None:
+        sent.append(("verbosity", _word("text.verbosity", verbosity, _VERBOSITIES)))
+    form = said.get("format")
+    if form is None:
+        return sent
+    if not isinstance(form, dict):
+        raise faults.invalid_type("text.format", "an object", form)
+    if form.get("type") is None:
+        raise faults.missing("text.format.type")
+    kind = _word("text.format.type", form["type"], _FORMATS)
+    if kind == "json_object":
+        sent.append(("response_format", {"type": kind}))
+    if kind == "json_schema":
+        sent.append(("response_format", {"type": kind, "json_schema": _schema(form)}))
+    return sent
+
+
+def _schema(form: dict[str, Any]) -> dict[str, Any]:
+    """Chat nests what is flat here."""
+    for name, kind, expected in (("name", str, "a string"), ("schema", dict, "an object")):
+        if form.get(name) is None:
+            raise faults.missing(f"text.format.{name}")
+        if not isinstance(form[name], kind):
+            raise faults.invalid_type(f"text.format.{name}", expected, form[name])
+    return {name: value for name, value in form.items() if name != "type"}
+
+
+def _reasoning(request: Document) -> list[tuple[str, Any]]:
+    """How much to think; a summary is what the provider shows of it, however it was asked for."""
+    said = document.value(request["reasoning"]) if given(request, "reasoning") else {}
+    for name, value in said.items():
+        if name not in _REASONING and value not in (None, "auto"):
+            raise _unsupported(f"reasoning.{name}")
+    for name in ("summary", "generate_summary"):
+        if said.get(name) is not None:
+            _word(f"reasoning.{name}", said[name], _SUMMARIES)
+    effort = said.get("effort")
+    return [] if effort is None else [("reasoning_effort", _word("reasoning.effort", effort, _EFFORTS))]
+
+
+def _word(param: str, value: object, supported: Sequence[str]) -> str:
+    if not isinstance(value, str):
+        raise _type_fault(param, value)
+    if value not in supported:
+        raise faults.invalid_value(param, value, supported)
+    return value
+
+
+def _type_fault(param: str, value: object) -> InvalidRequest:
+    return faults.invalid_type(param, "a string", value)

@@ -1,0 +1,24 @@
+"""One moment for all recordings: answers say when they were completed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from writingmate.dialects import responses_echo
+
+NOW = 1_764_968_000
+
+
+class _Stopped:
+    @staticmethod
+    def time() -> float:
+        return float(NOW)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def stopped_clock() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(responses_echo, "time", _Stopped)
+        yield
