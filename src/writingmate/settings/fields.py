@@ -15,7 +15,7 @@ _Text = Annotated[str, Meta(min_length=1)]
 _Count = Annotated[int, Meta(ge=1)]
 _Variable = Annotated[str, Meta(pattern="^[A-Za-z_][A-Za-z0-9_]*$")]
 #: Responses are translated for every provider.
-_Dialects = Annotated[tuple[Literal["chat", "completions"], ...], Meta(min_length=1)]
+_Dialects = Annotated[tuple[Literal["chat", "completions", "messages"], ...], Meta(min_length=1)]
 
 
 @dataclass(frozen=True, slots=True)
