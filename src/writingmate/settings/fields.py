@@ -53,7 +53,10 @@ class ProviderSection:
     ] = None
     dialects: Annotated[
         _Dialects | None,
-        Meta(description='What it speaks, of `["chat", "completions"]`; a new one: `["chat"]`.'),
+        Meta(
+            description='What it speaks, of `["chat", "completions"]`; a new one: `["chat"]`. '
+            '`["messages"]`: it is called as Anthropic is.'
+        ),
     ] = None
     headers: Annotated[dict[str, str], Meta(description="Further headers of every request to it.")] = field(
         default_factory=dict, repr=False
