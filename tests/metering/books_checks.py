@@ -90,7 +90,7 @@ class Checks:
         for row in connection.execute(select(daily_message_count)):
             key = (row.workspace_id, row.day, row.user_id, row.model)
             found[*key, "messages"], found[*key, "input"], found[*key, "output"] = row[4:]
-        assert found == sums
+        assert found == sums, "the provider's log and the ledger differ"
 
     def _every_claim_stands(self, connection: Connection) -> None:
         rows = {(row[0], row[1], row[2]): row for row in connection.execute(select(answers))}

@@ -107,7 +107,8 @@ class Traffic:
         receipt = await _settle(request, usage)
         self._told(request, usage, receipt)
         room = self.model.room(request.asked)
-        assert receipt.remaining == (None if room is None else max(0, room))
+        left = None if room is None else max(0, room)
+        assert receipt.remaining == left, "a receipt is not what was used"
 
     async def end_cancelled(self, node: Node, request: Request, usage: Usage | None, turns: int) -> None:
         """Settle a request whose task is cancelled meanwhile: it is written once, all the same."""
@@ -199,7 +200,8 @@ class Traffic:
             return
         self.ended(request, usage)
         entry = self.model.entries[request.asked.name]
-        assert (receipt.messages, receipt.usage, receipt.flags) == (entry.messages, entry.usage, entry.flags)
+        written = (entry.messages, entry.usage, entry.flags)
+        assert (receipt.messages, receipt.usage, receipt.flags) == written, "a receipt is not what was used"
 
     def _flags(self, request: Request) -> frozenset[str]:
         return request.asked.marks | ({"clamped"} if _the_hold(request).clamped else set())

@@ -91,7 +91,7 @@ def _interrupt_for_nothing(row: HoldRow) -> Closing:
 
 
 ADMIT, CHARGE, INTERRUPTED = Counters.admit, books._charge, sweep.interrupted
-DIFFER = "not what was used and held|provider's log and the ledger differ"
+DIFFER = "not what was used|provider's log and the ledger differ"
 
 # What is broken, by which mutant in place of what, and how that must be noticed.
 MUTATIONS: dict[str, tuple[object, str, Callable[..., object], str]] = {
