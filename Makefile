@@ -64,7 +64,7 @@ test: lint
 	$(call debian,$(POSTGRESQL),postgresql)
 	@$(BIN)/pytest --numprocesses=2 $(ARGS)
 
-# Half an hour: the books drawn a thousand times, then a thousand kills of real gateways under load.
+# Three quarters of an hour: the books drawn a thousand times, then a thousand kills of real gateways under load.
 soak: .venv/.test
 	$(call debian,$(POSTGRESQL),postgresql)
 	@BOOKS_EXAMPLES=$${BOOKS_EXAMPLES:-1000} $(BIN)/pytest --quiet --numprocesses=2 tests/metering/test_books.py
