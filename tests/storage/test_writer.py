@@ -109,7 +109,7 @@ def test_a_crowd_is_many_commands_in_a_short_time() -> None:
     assert not seen.here, "nothing is known of the time before"
     for _ in range(25):
         now += 0.001
-        seen.joined(2, now)
+        seen.joined(4, now)
     assert seen.here
     seen.joined(1, now + 1.0)
     assert not seen.here
