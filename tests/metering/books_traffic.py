@@ -67,10 +67,10 @@ class Traffic:
         outcome = (await asyncio.gather(hold.open(), return_exceptions=True))[0]
         self._as_told(hold, outcome, expected, granted)
         if isinstance(foresight, Admission):
-            assert of_limits in {None, KeyClaimed}, "an admission was foreseen"
+            assert of_limits in {None, KeyClaimed}, "a false admission was foreseen"
             assert foresight.messages == granted, "something else was foreseen"
         else:
-            assert type(foresight) is of_limits, f"a refusal was foreseen: {foresight!r}"
+            assert type(foresight) is of_limits, f"a false refusal was foreseen: {foresight!r}"
         if expected is None:
             self._began(node, asked, hold)
             for window, allowed in asked.rates.items():

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator
 
@@ -62,6 +63,24 @@ def machine(database_url: str, quiet_deaths: None) -> Iterator[type[BooksMachine
         database.close()
 
 
+class Noticed(BaseException):
+    """A mutant was noticed. Hypothesis lets it through: it would run the example again, in other threads'
+    order, and call the machine flaky where a mutant needs that order.
+    """
+
+
+@pytest.fixture
+def noticing(machine: type[BooksMachine]) -> type[BooksMachine]:
+    class Noticing(machine):  # type: ignore[valid-type,misc]  # made by a fixture
+        def teardown(self) -> None:
+            error = sys.exc_info()[1]
+            super().teardown()
+            if isinstance(error, AssertionError):
+                raise Noticed(str(error)) from error
+
+    return Noticing
+
+
 def test_no_limit_is_overshot_and_no_count_is_lost(machine: type[BooksMachine]) -> None:
     run_state_machine_as_test(machine, settings=SETTINGS)
 
@@ -103,7 +122,7 @@ MUTATIONS: dict[str, tuple[object, str, Callable[..., object], str]] = {
     "no minute is full": (*(Rates, "refusal", lambda _, __: None), "in a minute|a false admission"),
     "a settlement forgets to release": (
         *(Counters, "settle", _settle_without_release),
-        "over its limit|not what was used and held",
+        f"over its limit|{DIFFER}",
     ),
     "every claim is granted": (
         *(Batch, "_take", _take_always),
@@ -115,8 +134,8 @@ MUTATIONS: dict[str, tuple[object, str, Callable[..., object], str]] = {
 
 
 @pytest.mark.parametrize("name", MUTATIONS)
-def test_it_notices_when(machine: type[BooksMachine], monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+def test_it_notices_when(noticing: type[BooksMachine], monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     where, method, mutant, found = MUTATIONS[name]
     monkeypatch.setattr(where, method, mutant)
-    with pytest.raises(AssertionError, match=found):
-        run_state_machine_as_test(machine, settings=FOUND)
+    with pytest.raises(Noticed, match=found):
+        run_state_machine_as_test(noticing, settings=FOUND)
