@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from sqlalchemy import (
     BigInteger,
+    Boolean,
     Column,
     Double,
     Index,
@@ -96,6 +97,8 @@ revisions = Table(
 # A running process that holds; its lease is over when `heartbeat_at` is too old.
 nodes = Table(
     "nodes",
+    "response_events",
+    "responses",
     metadata,
     Column("node_id", String(40), primary_key=True),
     Column("started_at", Double, nullable=False),
@@ -240,6 +243,41 @@ invitations = Table(
     Column("withdrawn_at", Double, nullable=True),
 )
 
+# Responses that are kept, each one turn of a conversation; `previous_response_id` is the turn before.
+# One that runs in the background belongs to the node that has claimed it, and to nobody once that is dead.
+responses = Table(
+    "responses",
+    metadata,
+    Column("workspace_id", String(40), primary_key=True),
+    Column("response_id", String(64), primary_key=True),
+    Column("user_id", String(40), nullable=False),
+    Column("key_id", String(40), nullable=False),
+    Column("request_id", String(40), nullable=False),  # of the attempt that wrote it, which is its entry's
+    Column("previous_response_id", String(64), nullable=True),
+    Column("status", String(16), nullable=False),
+    Column("background", Boolean, nullable=False),
+    Column("created_at", Double, nullable=False),
+    Column("expires_at", Double, nullable=False),
+    Column("items", LargeBinary, nullable=False),  # sealed: the turn's own input items
+    Column("response", LargeBinary, nullable=False),  # sealed: the response object
+    Column("request", LargeBinary, nullable=True),  # sealed: what the background is to run
+    Column("node_id", String(40), nullable=True),
+    Column("attempts", Integer, nullable=False),
+    Column("cancelled_at", Double, nullable=True),  # when it was asked to stop
+    Index(None, "expires_at"),
+    Index(None, "background", "status"),
+)
+
+# The events of a background response, some to a row, so that a stream of them can be taken up again.
+response_events = Table(
+    "response_events",
+    metadata,
+    Column("workspace_id", String(40), primary_key=True),
+    Column("response_id", String(64), primary_key=True),
+    Column("first", BigInteger, primary_key=True),  # the sequence number of the first of them
+    Column("sealed", LargeBinary, nullable=False),
+)
+
 daily_message_count = Table(
     "daily_message_count",
     metadata,
@@ -263,6 +301,8 @@ __all__ = [
     "memberships",
     "metadata",
     "nodes",
+    "response_events",
+    "responses",
     "revisions",
     "rolled_windows",
     "rollups",
