@@ -97,8 +97,6 @@ revisions = Table(
 # A running process that holds; its lease is over when `heartbeat_at` is too old.
 nodes = Table(
     "nodes",
-    "response_events",
-    "responses",
     metadata,
     Column("node_id", String(40), primary_key=True),
     Column("started_at", Double, nullable=False),
