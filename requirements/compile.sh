@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Compiles pyproject.toml into base.txt (the gateway), serve.txt (with the embedded models and what
 # builds an editable install) and test.txt (all of it and the judges), each within the one before.
+# clients-*.txt are environments of their own, for the clients that tests/clients runs.
 # Pins that still fit stay; pass --upgrade or --upgrade-package NAME to move them.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -23,3 +24,10 @@ compile "$@" --extra local --group build \
     --output-file requirements/serve.txt --constraints requirements/base.txt
 compile "$@" --extra local --group build --group dev \
     --output-file requirements/test.txt --constraints requirements/serve.txt
+
+clients() {
+    "$uv" pip compile --group "clients-$1" --universal --generate-hashes --no-header --quiet \
+        --python-version 3.11 "${@:2}" --output-file "requirements/clients-$1.txt"
+}
+clients libraries "$@"
+clients aider "$@"

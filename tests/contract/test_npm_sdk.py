@@ -3,55 +3,29 @@
 from __future__ import annotations
 
 import asyncio
-import fcntl
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.contract.setting import CHAT, FAULTS, TEXT, Setting
+from tests.installs import BIN, node_environment, npm_packages
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
-ROOT = Path(__file__).parents[2]
 PACKAGES = {"openai": "6.49.0", "zod": "4.1.13"}
 SCRIPT = Path(__file__).parent / "js" / "openai.mjs"
-BIN = Path(sys.executable).parent
 CALLS = [["weather", {"city": "Paris"}], ["population", {"city": "Paris"}]]
 
 
 def installed() -> Path:
-    """The folder above ``node_modules``, filled once for all runs and workers."""
-    folder = ROOT / ".cache" / "-".join(f"{name}-{version}" for name, version in PACKAGES.items())
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / "lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not (folder / "complete").exists():
-            names = [f"{name}@{version}" for name, version in PACKAGES.items()]
-            options = [
-                "--prefix",
-                str(folder),
-                "--no-package-lock",
-                "--no-audit",
-                "--no-fund",
-                "--ignore-scripts",
-            ]
-            subprocess.run([str(BIN / "npm"), "install", *options, *names], check=True, env=environment())
-            (folder / "complete").touch()
-    return folder
-
-
-def environment(**more: str) -> dict[str, str]:
-    """The process's, with the Node beside this Python first."""
-    return os.environ | {"PATH": f"{BIN}:{os.environ['PATH']}"} | more
+    """The folder above the SDK's ``node_modules``."""
+    return npm_packages(PACKAGES)
 
 
 async def _seen(setting: Setting) -> dict[str, Any]:
-    environ = environment(
+    environ = node_environment(
         MODULES=str(await asyncio.to_thread(installed)),
         BASE_URL=setting.base_url,
         API_KEY=setting.key,

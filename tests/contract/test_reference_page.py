@@ -16,8 +16,9 @@ from urllib.parse import urlsplit
 import pytest
 
 from tests.contract.setting import PROVIDER_KEY
-from tests.contract.test_npm_sdk import BIN, environment, installed
+from tests.contract.test_npm_sdk import installed
 from tests.fakes.openai_upstream import FakeOpenAI
+from tests.installs import BIN, node_environment
 from tests.live import Live, serving, settings_for
 
 PAGE = "https://writingmate.ai/api/openai/v1"
@@ -154,7 +155,7 @@ async def test_responses(live: Live) -> None:
 
 
 async def test_javascript(live: Live) -> None:
-    environ = environment(WRITINGMATE_API_KEY=live.key)
+    environ = node_environment(WRITINGMATE_API_KEY=live.key)
     example = JAVASCRIPT.replace(PAGE, live.api)
     modules = await asyncio.to_thread(installed)
     script = modules / f"page-{live.key.split('.')[1]}.mjs"

@@ -1,0 +1,1 @@
+"""The clients of the reference page, as people install them, against a live gateway."""
