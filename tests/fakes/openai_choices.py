@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
@@ -19,9 +20,14 @@ _EXACTLY = "Reply with exactly: "
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """What a script changes in the answer: its text, its reasoning, members of its usage."""
+    """What a script changes in the answer: its text, its reasoning, members of its usage.
+
+    ``calls`` are the arguments of the function tools that are called, by name; None: those of the
+    tools that the prompt names, as always.
+    """
 
     text: str | None = None
+    calls: Mapping[str, Json] | None = None
     reasoning: str = ""
     usage: Json = field(default_factory=dict)
 
@@ -60,7 +66,7 @@ def text_of(content: str | list[Json] | None) -> str:
 
 def chat_choice(request: Json, wish: Wish) -> Choice:
     """What a chat request is answered with."""
-    calls, forced = _tool_calls(request)
+    calls, forced = _wished(wish.calls) if wish.calls is not None else _tool_calls(request)
     if calls:
         return Choice(calls=calls, finish_reason="stop" if forced else "tool_calls")
     text = wish.text if wish.text is not None else _structured(request) or _said(_last_user(request))
@@ -143,14 +149,26 @@ def _tool_calls(request: Json) -> tuple[tuple[Json, ...], bool]:
     return tuple(_call(tool, index) for index, tool in enumerate(wanted)), False
 
 
+def _wished(calls: Mapping[str, Json]) -> tuple[tuple[Json, ...], bool]:
+    called = enumerate(calls.items())
+    return tuple(_function_call(name, index, given) for index, (name, given) in called), False
+
+
 def _name(tool: Json) -> str:
     return str(tool[tool["type"]]["name"])
 
 
 def _call(tool: Json, index: int) -> Json:
     name = _name(tool)
-    call: Json = {"id": f"call_{index}_{name}", "type": tool["type"]}
     if tool["type"] == "custom":
-        return call | {"custom": {"name": name, "input": "Paris"}}
-    given = sample(tool["function"].get("parameters") or {"type": "object"})
-    return call | {"function": {"name": name, "arguments": json.dumps(given)}}
+        return {
+            "id": f"call_{index}_{name}",
+            "type": "custom",
+            "custom": {"name": name, "input": "Paris"},
+        }
+    return _function_call(name, index, sample(tool["function"].get("parameters") or {"type": "object"}))
+
+
+def _function_call(name: str, index: int, given: object) -> Json:
+    function = {"name": name, "arguments": json.dumps(given)}
+    return {"id": f"call_{index}_{name}", "type": "function", "function": function}

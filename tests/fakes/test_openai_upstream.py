@@ -114,6 +114,21 @@ async def test_tools_are_called_until_answered(sdk: openai.AsyncOpenAI) -> None:
     assert reply.choices[0].message.tool_calls is None
 
 
+async def test_tools_are_called_as_scripted(sdk: openai.AsyncOpenAI, fake: FakeOpenAI) -> None:
+    fake.script(Fault(wish=Wish(calls={"get_weather": {"city": "Oslo"}})), times=1)
+    fake.script(Fault(wish=Wish(text="No need.", calls={})))
+    replies = [
+        await sdk.chat.completions.create(model="gpt-4.1", messages=HELLO, tools=[TOOL]) for _ in range(2)
+    ]
+    [call] = replies[0].choices[0].message.tool_calls or []
+    assert call.type == "function"
+    assert (call.function.name, call.function.arguments) == ("get_weather", '{"city": "Oslo"}')
+    assert (replies[1].choices[0].message.tool_calls, replies[1].choices[0].message.content) == (
+        None,
+        "No need.",
+    )
+
+
 async def test_streamed_tool_call(sdk: openai.AsyncOpenAI) -> None:
     async with sdk.chat.completions.stream(model="gpt-4.1", messages=HELLO, tools=[TOOL]) as stream:
         final = await stream.get_final_completion()
