@@ -124,6 +124,22 @@ async def test_structured_output(client: AsyncOpenAI) -> None:
     assert reply.output_parsed == Place(name="Paris", inhabitants=7)
 
 
+async def test_structured_output_streamed(client: AsyncOpenAI) -> None:
+    async with client.responses.stream(model=CHAT, input="Where?", text_format=Place) as stream:
+        final = await stream.get_final_response()
+    assert final.output_parsed == Place(name="Paris", inhabitants=7)
+
+
+async def test_arguments_of_a_tool_are_parsed(client: AsyncOpenAI) -> None:
+    strict = openai.pydantic_function_tool(Place, name="note")["function"]
+    parameters: dict[str, object] = dict(strict["parameters"])
+    note: FunctionToolParam = {"type": "function", "name": "note", "parameters": parameters, "strict": True}
+    reply = await client.responses.parse(model=CHAT, input="note it", tools=[note])
+    (call,) = reply.output
+    assert call.type == "function_call"
+    assert call.parsed_arguments == {"name": "Paris", "inhabitants": 7}
+
+
 async def test_what_needs_a_kept_response_is_refused(client: AsyncOpenAI) -> None:
     with pytest.raises(openai.BadRequestError) as caught:
         await client.responses.create(model=CHAT, input="hello", previous_response_id="resp_1")
