@@ -17,7 +17,7 @@ MODELS = """
   api_base: "https://writingmate.ai/api/openai/v1"
   api_key_name: openai
 """
-WITH_TOOLS = """\
+ABLE = """\
   supports_tools: true
   supports_schema: true
 """
@@ -29,15 +29,26 @@ def weather(city: str) -> str:
 SECOND = "How is the weather of Paris?"
 
 
-@pytest.fixture
-async def llm(stage: Stage) -> Path:
-    """The command, with the key stored and the model defined."""
+async def defined(stage: Stage, models: str) -> Path:
+    """The command, with the key stored and these models defined."""
     command = await asyncio.to_thread(python_environment, "clients-libraries") / "llm"
     await stage.run(command, "keys", "set", "openai", "--value", stage.live.key)
     folder = Path((await stage.run(command, "logs", "path")).out.strip()).parent
-    definition = (MODELS + WITH_TOOLS).replace(PAGE, stage.live.api)
-    await asyncio.to_thread((folder / "extra-openai-models.yaml").write_text, definition)
+    file = folder / "extra-openai-models.yaml"
+    await asyncio.to_thread(file.write_text, models.replace(PAGE, stage.live.api))
     return command
+
+
+@pytest.fixture
+async def llm(stage: Stage) -> Path:
+    """With the page's own definition."""
+    return await defined(stage, MODELS)
+
+
+@pytest.fixture
+async def able_llm(stage: Stage) -> Path:
+    """With a definition that says what the model can do."""
+    return await defined(stage, MODELS + ABLE)
 
 
 @pytest.mark.parametrize("more", [(), ("--no-stream",)])
@@ -68,8 +79,8 @@ async def test_a_conversation_goes_on(stage: Stage, llm: Path) -> None:
 
 
 @pytest.mark.parametrize("more", [(), ("--no-stream",)])
-async def test_a_tool_there_and_back(stage: Stage, llm: Path, more: tuple[str, ...]) -> None:
-    ran = await stage.run(llm, "-m", "writingmate-gemini-flash", *more, "--functions", WEATHER, SECOND)
+async def test_a_tool_there_and_back(stage: Stage, able_llm: Path, more: tuple[str, ...]) -> None:
+    ran = await stage.run(able_llm, "-m", "writingmate-gemini-flash", *more, "--functions", WEATHER, SECOND)
     assert ran.out == f"You said: {SECOND}\n"
     first, second = stage.documents()
     assert [tool["function"]["name"] for tool in first["tools"]] == ["weather"]
@@ -80,9 +91,9 @@ async def test_a_tool_there_and_back(stage: Stage, llm: Path, more: tuple[str, .
     assert len(stage.settled()) == 2
 
 
-async def test_a_schema(stage: Stage, llm: Path) -> None:
+async def test_a_schema(stage: Stage, able_llm: Path) -> None:
     schema = "name, inhabitants int"
-    ran = await stage.run(llm, "-m", "writingmate-gemini-flash", "--schema", schema, "Where?")
+    ran = await stage.run(able_llm, "-m", "writingmate-gemini-flash", "--schema", schema, "Where?")
     assert ran.document == {"name": "Paris", "inhabitants": 7}
     assert stage.documents()[0]["response_format"]["type"] == "json_schema"
     stage.settled()
