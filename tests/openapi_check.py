@@ -93,7 +93,7 @@ class Overheard:
 
     def __init__(self, channel: Channel, answer: Answer) -> None:
         self.method, self.path, self.headers = channel.method, channel.path, channel.headers
-        self.state, self.line = channel.state, channel.line
+        self.state, self.line, self.query = channel.state, channel.line, channel.query
         self.at_once, self.receive, self.while_present = (
             channel.at_once,
             channel.receive,

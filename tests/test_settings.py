@@ -98,7 +98,14 @@ TEXTS: dict[object, tuple[str, object]] = {
     Path: ("/srv/data", Path("/srv/data")),
     Path | None: ("/srv/data", Path("/srv/data")),
 }
-WHOLE = {"port": 81, "workers": 3, "max_body_bytes": 4096, "retention_days": 90, "timeouts.tries": 4}
+WHOLE = {
+    "port": 81,
+    "workers": 3,
+    "max_body_bytes": 4096,
+    "retention_days": 90,
+    "background_at_once": 7,
+    "timeouts.tries": 4,
+}
 
 
 @pytest.mark.parametrize("name", simple_fields())
@@ -166,8 +173,8 @@ def test_the_public_address_follows_the_host(host: str, address: str) -> None:
         ("providers.x = 1", "FILE: providers.x: must be a table, like [providers.x]."),
         ("[providers.x]\nmodels = [1]", "FILE: providers.x.models[0]: expected `str`, got `int`."),
         (
-            "[providers.x]\ndialects = ['responses']",
-            "FILE: providers.x.dialects[0]: invalid enum value 'responses'.",
+            "[providers.x]\ndialects = ['telex']",
+            "FILE: providers.x.dialects[0]: invalid enum value 'telex'.",
         ),
         (
             "[providers.'X y']",

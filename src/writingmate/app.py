@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import os
 from collections.abc import Awaitable, Callable
@@ -20,6 +21,7 @@ from writingmate.api.endpoints import Endpoints, Operations
 from writingmate.api.invitations import InvitationEndpoints
 from writingmate.api.openapi import Description
 from writingmate.api.probes import Probes, schema_check
+from writingmate.api.request_id import new_request_id
 from writingmate.api.routes import Routes
 from writingmate.catalog.discovery import Discovery
 from writingmate.catalog.resolve import Catalog
@@ -29,13 +31,18 @@ from writingmate.jobs.runner import Job, Runner
 from writingmate.local import progress, rows
 from writingmate.local.upstream import LocalUpstream
 from writingmate.local.weights import Weights
+from writingmate.memory.queue_store import QueueStore
 from writingmate.metering.answers import Answers
 from writingmate.metering.ledger import Ledger
 from writingmate.metering.retention import SECONDS as ROLL_UP_SECONDS
 from writingmate.metering.retention import Retention
+from writingmate.operations.attempts import Attempts, Node
+from writingmate.operations.background import Background
+from writingmate.operations.background_seal import Sealing
 from writingmate.operations.beforehand import Beforehand
 from writingmate.operations.client import Client, Request
 from writingmate.operations.failover import Failover
+from writingmate.operations.follow import Following
 from writingmate.operations.generate import Generate
 from writingmate.operations.idempotency import Idempotency
 from writingmate.operations.invitations import Invitations
@@ -60,6 +67,8 @@ from writingmate.workspaces.store import require_sight
 
 LAST_USED_SECONDS = 30.0
 EXPIRED_SECONDS = 3600.0
+BACKGROUND_SECONDS = 0.5
+RESPONSE_SECONDS = 30 * 86400.0
 COLLECTIONS = (
     50_000,
     20,
@@ -153,13 +162,21 @@ class Gateway:
         box = Box(Keyring(keyring_file(settings)))
         orders = Orders(catalog, plans.of, OwnRoutes(catalog, Credentials(database, box)))
         generate = Generate(orders, ledger, network, {rows.PROVIDER.name: local}, _failover(settings))
+        node = Node(ledger.node_id, new_request_id, directory.of_key, settings.background_at_once)
+        background = Behind(database, box, generate, node)
+        background.start(parts)
         idempotency = Idempotency(answers, box, settings.idempotency_hours * 3600)
-        operations = _operations(database, catalog, plans, generate)
-        self._serve(database, directory, replace(operations, generate=_once(idempotency, generate)))
+        operations = replace(
+            _operations(database, catalog, plans, generate, background),
+            generate=_once(idempotency, generate, background.taking),
+        )
+        self._serve(database, directory, operations, background)
         for note in notes(settings):
             log.event("notice", detail=note)
 
-    def _serve(self, database: Database, directory: Directory, operations: Operations) -> None:
+    def _serve(
+        self, database: Database, directory: Directory, operations: Operations, background: Behind
+    ) -> None:
         description = Description(self.settings.public_url)
         endpoints = Endpoints(directory, operations)
         probes = Probes([schema_check(database)])
@@ -169,8 +186,37 @@ class Gateway:
         invitations = InvitationEndpoints(directory, Invitations(database))
         routes = Routes(endpoints, invitations, description, Docs(description), probes)
         plane = DataPlane(routes, clock, self.settings)
-        self._parts.push_async_callback(plane.drained, self.settings.drain_seconds)
+        self._parts.push_async_callback(_drained, plane, background, self.settings.drain_seconds)
         self._answer = plane.serve
+
+
+class Behind:
+    """The background of this process."""
+
+    def __init__(self, database: Database, box: Box, generate: Generate, node: Node) -> None:
+        self.store = store = QueueStore(database)
+        sealing = Sealing(box)
+        self.following = Following(store, sealing)
+        self.attempts = Attempts(generate.run, store, sealing, self.following, node)
+        self.taking = Background(
+            generate.run, self.attempts, store, sealing, self.following, RESPONSE_SECONDS
+        )
+
+    def start(self, parts: AsyncExitStack) -> None:
+        """Look for responses that nobody runs, until ``parts`` are closed."""
+        runner = Runner(
+            [
+                Job("background", BACKGROUND_SECONDS, self.attempts.look),
+                Job("expired responses", EXPIRED_SECONDS, self.store.delete_expired),
+            ]
+        )
+        runner.start()
+        parts.push_async_callback(runner.close)
+
+
+async def _drained(plane: DataPlane, background: Behind, seconds: float) -> None:
+    """What is under way gets the same seconds to end, with a client or without."""
+    await asyncio.gather(plane.drained(seconds), background.attempts.drained(seconds))
 
 
 def _leave_alone_what_stays() -> None:
@@ -191,7 +237,13 @@ def create(settings: Settings | None = None) -> Gateway:
     return Gateway(settings or read_settings(os.environ))
 
 
-def _operations(database: Database, catalog: Catalog, plans: Plans, generate: Generate) -> Operations:
+def _operations(  # each is a part that something is asked of
+    database: Database,
+    catalog: Catalog,
+    plans: Plans,
+    generate: Generate,
+    background: Behind,
+) -> Operations:
     async def models(principal: Principal, _: Request, client: Client) -> None:
         await client.reply(200, {}, list_models(catalog, principal, plans.of(principal)))
 
@@ -205,15 +257,27 @@ def _operations(database: Database, catalog: Catalog, plans: Plans, generate: Ge
 
     reports = Reports(database, plans.of, sight)
     beforehand = Beforehand(generate.orders, database)
-    return Operations(generate.run, models, model, reports.usage, reports.receipt, beforehand.run)
+    return Operations(
+        generate.run,
+        models,
+        model,
+        reports.usage,
+        reports.receipt,
+        beforehand.run,
+        background.following.show,
+        background.following.resume,
+        background.taking.cancel,
+    )
 
 
 def _once(
-    idempotency: Idempotency, generate: Generate
+    idempotency: Idempotency, generate: Generate, background: Background
 ) -> Callable[[DialectName, Principal, Request, Client], Awaitable[None]]:
     """The generation of text, once for each Idempotency-Key."""
     posts = {
-        dialect: idempotency.once(endpoint, partial(generate.run, dialect))
+        dialect: idempotency.once(
+            endpoint, background.run if dialect == "responses" else partial(generate.run, dialect)
+        )
         for dialect, endpoint in ENDPOINTS.items()
     }
     return lambda dialect, *asked: posts[dialect](*asked)

@@ -112,6 +112,13 @@ async def models(_: Principal, __: Request, client: Client) -> None:
     await client.reply(200, {}, msgspec.json.encode(body))
 
 
+async def resume(_: str, after: int, __: Principal, ___: Request, client: Client) -> None:
+    """A stream of nothing."""
+    del after
+    await client.start({})
+    await client.finish(DONE)
+
+
 async def model(slug: str, _: Principal, __: Request, client: Client) -> None:
     if slug == "missing":
         raise NotFound("The model 'missing' does not exist", param="model", code="model_not_found")
@@ -247,7 +254,8 @@ async def served(
     everything = Served(clock=Clock(grain))
     description = Description("http://127.0.0.1")
     endpoints = Endpoints(
-        everything.directory, Operations(everything.run, models, model, models, model, everything.run)
+        everything.directory,
+        Operations(everything.run, models, model, models, model, everything.run, model, resume, model),
     )
     nobody = InvitationEndpoints(everything.directory, NoInvitations())
     routes = Routes(endpoints, invitations or nobody, description, Docs(description), Probes(checks))

@@ -15,7 +15,7 @@ LAYERS: tuple[frozenset[str], ...] = (
     frozenset({"wire", "settings", "telemetry"}),
     frozenset({"dialects"}),
     frozenset({"upstream", "storage"}),
-    frozenset({"providers", "identity", "workspaces", "catalog", "metering", "local", "vault"}),
+    frozenset({"providers", "identity", "workspaces", "catalog", "metering", "local", "vault", "memory"}),
     frozenset({"operations"}),
     frozenset({"api", "console", "jobs", "cli"}),
     frozenset({"app"}),

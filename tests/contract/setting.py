@@ -13,6 +13,7 @@ from writingmate.settings import ProviderSection, TimeoutSection
 
 CHAT = "chatty/vendor/talker"  # speaks chat only, so completions are translated
 TEXT = "both/writer"
+NATIVE = "native/vendor/responder"  # speaks responses itself
 BREAKING = "both/breaks-off"
 RECOVERING = "both/recovers"
 PROVIDER_KEY = "sk-operators-own-0123456789abcdef"
@@ -84,6 +85,12 @@ def staged(fake: FakeOpenAI, folder: Path) -> Iterator[Setting]:
             api_key=PROVIDER_KEY,
             dialects=("chat", "completions"),
             models=tuple(slug.partition("/")[2] for slug in named),
+        ),
+        "native": ProviderSection(
+            base_url=fake.base_url,
+            api_key=PROVIDER_KEY,
+            dialects=("chat", "responses"),
+            models=(NATIVE.partition("/")[2],),
         ),
         "chatty": ProviderSection(
             base_url=fake.base_url, api_key=PROVIDER_KEY, models=(CHAT.partition("/")[2],)

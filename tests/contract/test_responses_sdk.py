@@ -9,7 +9,7 @@ import pytest
 from openai import AsyncOpenAI
 from openai.types.responses import FunctionToolParam, ResponseInputParam
 
-from tests.contract.setting import BREAKING, CHAT, FAULTS, TEXT, Setting
+from tests.contract.setting import BREAKING, CHAT, FAULTS, NATIVE, TEXT, Setting
 from tests.contract.test_python_sdk import Place
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -25,14 +25,17 @@ def tool(name: str) -> FunctionToolParam:
     return {"type": "function", "name": name, "parameters": parameters, "strict": False}
 
 
-@pytest.mark.parametrize("model", [CHAT, TEXT])
+EITHER = pytest.mark.parametrize("model", [CHAT, NATIVE])
+
+
+@pytest.mark.parametrize("model", [CHAT, TEXT, NATIVE])
 async def test_a_response(client: AsyncOpenAI, model: str) -> None:
     raw = await client.responses.with_raw_response.create(model=model, input="Reply with exactly: HELLO")
     assert raw.headers["x-writingmate-counted-messages"] == "1"
     reply = raw.parse()
     assert reply.output_text == "HELLO"
     assert reply.status == "completed"
-    assert reply.model == model
+    assert reply.model == (model if model != NATIVE else "vendor/responder")
     assert reply.id.removeprefix("resp_") == str(reply._request_id).removeprefix("req_")
     assert reply.usage
     assert reply.usage.total_tokens == reply.usage.input_tokens + reply.usage.output_tokens
@@ -57,8 +60,11 @@ async def test_instructions_and_parts(client: AsyncOpenAI, setting: Setting) -> 
     assert [part["type"] for part in user["content"]] == ["text", "image_url"]
 
 
-async def test_a_stream(client: AsyncOpenAI) -> None:
-    stream = await client.responses.create(model=CHAT, input="Reply with exactly: one two three", stream=True)
+@EITHER
+async def test_a_stream(client: AsyncOpenAI, model: str) -> None:
+    stream = await client.responses.create(
+        model=model, input="Reply with exactly: one two three", stream=True
+    )
     events = [event async for event in stream]
     assert [event.sequence_number for event in events] == list(range(len(events)))
     assert "".join(e.delta for e in events if e.type == "response.output_text.delta") == "one two three"
@@ -69,26 +75,29 @@ async def test_a_stream(client: AsyncOpenAI) -> None:
     assert last.response.usage.output_tokens == 3
 
 
-async def test_the_stream_helper(client: AsyncOpenAI) -> None:
-    async with client.responses.stream(model=CHAT, input="Reply with exactly: folded up") as stream:
+@EITHER
+async def test_the_stream_helper(client: AsyncOpenAI, model: str) -> None:
+    async with client.responses.stream(model=model, input="Reply with exactly: folded up") as stream:
         final = await stream.get_final_response()
     assert final.output_text == "folded up"
 
 
-async def test_an_answer_that_is_cut(client: AsyncOpenAI) -> None:
-    cut = "Reply with exactly: one two three"
-    reply = await client.responses.create(model=CHAT, input=cut, max_output_tokens=2)
+@EITHER
+async def test_an_answer_that_is_cut(client: AsyncOpenAI, model: str) -> None:
+    cut = f"Reply with exactly: {'one ' * 20}"
+    reply = await client.responses.create(model=model, input=cut, max_output_tokens=16)
     assert reply.status == "incomplete"
     assert reply.incomplete_details
     assert reply.incomplete_details.reason == "max_output_tokens"
-    stream = await client.responses.create(model=CHAT, input=cut, max_output_tokens=2, stream=True)
+    stream = await client.responses.create(model=model, input=cut, max_output_tokens=16, stream=True)
     assert [event.type async for event in stream][-1] == "response.incomplete"
 
 
-async def test_tools_there_and_back_without_state(client: AsyncOpenAI) -> None:
+@EITHER
+async def test_tools_there_and_back_without_state(client: AsyncOpenAI, model: str) -> None:
     conversation: ResponseInputParam = [{"role": "user", "content": "weather and population of Paris"}]
     tools = [tool("weather"), tool("population")]
-    first = await client.responses.create(model=CHAT, input=conversation, tools=tools, store=False)
+    first = await client.responses.create(model=model, input=conversation, tools=tools, store=False)
     calls = [item for item in first.output if item.type == "function_call"]
     assert [(call.name, json.loads(call.arguments)) for call in calls] == [
         ("weather", {"city": "Paris"}),
@@ -98,29 +107,32 @@ async def test_tools_there_and_back_without_state(client: AsyncOpenAI) -> None:
     conversation += [
         {"type": "function_call_output", "call_id": call.call_id, "output": call.name} for call in calls
     ]
-    second = await client.responses.create(model=CHAT, input=conversation, tools=tools)
+    second = await client.responses.create(model=model, input=conversation, tools=tools)
     assert second.output_text == "You said: weather and population of Paris"
 
 
-async def test_tools_streamed(client: AsyncOpenAI) -> None:
+@EITHER
+async def test_tools_streamed(client: AsyncOpenAI, model: str) -> None:
     async with client.responses.stream(
-        model=CHAT, input="weather and population of Paris", tools=[tool("weather"), tool("population")]
+        model=model, input="weather and population of Paris", tools=[tool("weather"), tool("population")]
     ) as stream:
         final = await stream.get_final_response()
     assert [item.name for item in final.output if item.type == "function_call"] == ["weather", "population"]
 
 
-async def test_a_custom_tool(client: AsyncOpenAI) -> None:
+@EITHER
+async def test_a_custom_tool(client: AsyncOpenAI, model: str) -> None:
     reply = await client.responses.create(
-        model=CHAT, input="patch it", tools=[{"type": "custom", "name": "patch"}]
+        model=model, input="patch it", tools=[{"type": "custom", "name": "patch"}]
     )
     (call,) = reply.output
     assert call.type == "custom_tool_call"
     assert call.input == "Paris"
 
 
-async def test_structured_output(client: AsyncOpenAI) -> None:
-    reply = await client.responses.parse(model=CHAT, input="Where?", text_format=Place)
+@EITHER
+async def test_structured_output(client: AsyncOpenAI, model: str) -> None:
+    reply = await client.responses.parse(model=model, input="Where?", text_format=Place)
     assert reply.output_parsed == Place(name="Paris", inhabitants=7)
 
 
@@ -170,8 +182,9 @@ async def test_a_stream_that_breaks_raises(client: AsyncOpenAI) -> None:
             pass
 
 
-async def test_an_estimate_takes_the_same_body(client: AsyncOpenAI) -> None:
-    body = {"model": CHAT, "input": "hello", "max_output_tokens": 5}
+@EITHER
+async def test_an_estimate_takes_the_same_body(client: AsyncOpenAI, model: str) -> None:
+    body = {"model": model, "input": "hello", "max_output_tokens": 5}
     estimate = await client.post("/estimate/responses", body=body, cast_to=dict[str, object])
     assert estimate["endpoint"] == "responses"
     assert estimate["completion_tokens"] == 5

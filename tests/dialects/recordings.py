@@ -77,7 +77,7 @@ class Recording:
 
 def ending(case: Recording, exchange: Exchange, *, broken: bool) -> bytes:
     """What ends a stream whose dialect has more to say at the end than that it is the end."""
-    if case.codec != "responses_over_chat":
+    if not case.codec.startswith("responses"):
         return b""
     return exchange.failure(BadGateway("The provider failed.")) if broken else exchange.closing()
 

@@ -87,10 +87,10 @@ ORDERS = {
 
 
 def named(case: Recording) -> str:
-    return case.folder.name
+    return f"{case.codec}/{case.folder.name}"
 
 
-CASES = [case for case in recordings() if case.codec == "responses_over_chat"]
+CASES = [case for case in recordings() if case.codec.startswith("responses") and case.answer]
 
 
 @pytest.mark.parametrize("case", [case for case in CASES if not case.streaming], ids=named)
@@ -122,7 +122,7 @@ def test_the_official_types_read_every_event(case: Recording) -> None:
 
 @pytest.mark.parametrize("name", ORDERS)
 def test_events_come_in_the_published_order(name: str) -> None:
-    case = next(case for case in CASES if case.folder.name == name)
+    case = next(case for case in CASES if named(case) == f"responses_over_chat/{name}")
     names = [sse.name(frame).decode() for frame in frames(case.answer)[:-1]]
     assert [each for at, each in enumerate(names) if _is_first(names, at)] == ORDERS[name]
 

@@ -7,7 +7,7 @@ import pytest
 from openai.types.responses import response_create_params
 
 from writingmate.dialects.exchange import GRAMMARS, Exchange, readable
-from writingmate.dialects.responses_codec import ECHOED, FOREIGN, TRANSLATED, UNKEPT
+from writingmate.dialects.responses_codec import ECHOED, FOREIGN, TRANSLATED, UNKEPT, VENDORS
 from writingmate.errors import BadGateway, InvalidRequest, UnsupportedParameter, UpstreamBroken
 from writingmate.types import DialectName
 from writingmate.wire import document, sse
@@ -72,9 +72,9 @@ FIELDS: dict[str, tuple[Any, dict[str, Any] | str]] = {
     "prompt_cache_retention": ("24h", "carried"),
     "metadata": ({"a": "b"}, "shown"),
     "store": (True, "shown"),
-    "background": (False, "shown"),
+    "background": (True, "shown"),
     "max_tool_calls": (3, "shown"),
-    "truncation": ("disabled", "shown"),
+    "truncation": ("auto", "shown"),
     "access_programs": ({"cyber": "standard"}, "refused"),
     "background_options": ({"completion_window": "soonest"}, "refused"),
     "context_management": ([{"type": "compaction"}], "refused"),
@@ -92,9 +92,9 @@ def test_every_field_of_the_dialect_has_its_fate() -> None:
     fates = {
         fate: {name for name, (_, each) in FIELDS.items() if each == fate} for fate in ("shown", "refused")
     }
-    assert fates == {"shown": ECHOED, "refused": set(UNKEPT)}
+    assert fates == {"shown": ECHOED, "refused": {*UNKEPT, *VENDORS}}
     carried = {name for name, (_, fate) in FIELDS.items() if fate == "carried"}
-    assert carried == set(FIELDS) - TRANSLATED - ECHOED - set(UNKEPT) - {"model", "stream"}
+    assert carried == set(FIELDS) - TRANSLATED - ECHOED - {*UNKEPT, *VENDORS} - {"model", "stream"}
 
 
 @pytest.mark.parametrize("name", FIELDS)
@@ -108,7 +108,9 @@ def test_a_field_is_carried_translated_shown_or_refused_by_name(name: str) -> No
         assert f"'{name}'" in error.message
         return
     if fate == "shown":
-        assert answered({"content": "x"}, fields)[name] == (False if name == "store" else value)
+        assert answered({"content": "x"}, fields)[name] == {"store": False, "truncation": "disabled"}.get(
+            name, value
+        )
     expected: dict[str, Any] = {"model": "b", "messages": MESSAGES}
     expected |= {"shown": {}, "carried": {name: value}}[fate] if isinstance(fate, str) else fate
     if "stream" in fields:
@@ -157,8 +159,7 @@ MISSING = "missing_required_parameter"
         ({"input": None}, "input", "invalid_type"),
         ({"input": []}, "input", "empty_array"),
         ({"input": [3]}, "input[0]", "invalid_type"),
-        ({"background": True}, "background", UNSUPPORTED),
-        ({"truncation": "auto"}, "truncation", UNSUPPORTED),
+        ({"text": {"of_tomorrow": 1}}, "text.of_tomorrow", UNSUPPORTED),
         ({"include": ["x"]}, "include[0]", "invalid_value"),
         ({"include": [1]}, "include[0]", "invalid_type"),
         ({"max_output_tokens": 0}, "max_output_tokens", "integer_below_min_value"),

@@ -24,11 +24,14 @@ class Wish:
 
     ``calls`` are the arguments of the function tools that are called, by name; None: those of the
     tools that the prompt names, as always.
+    Of ``/responses`` also: ``refusal`` is said instead of a text, and the end may be ``failed``.
     """
 
     text: str | None = None
     calls: Mapping[str, Json] | None = None
     reasoning: str = ""
+    refusal: str = ""
+    failed: bool = False
     usage: Json = field(default_factory=dict)
 
 

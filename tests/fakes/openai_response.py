@@ -46,9 +46,12 @@ class Response:
     async def whole(self, answer: Answer) -> None:
         """Answer with a whole reply."""
         self._call.produced = answer.text
-        self._call.produced_tokens = int(answer.usage["completion_tokens"])
+        produced = answer.usage.get("completion_tokens", answer.usage.get("output_tokens"))
+        self._call.produced_tokens = int(produced or 0)
         document = dict(answer.whole)
-        if not self._fault.usage:
+        if not self._fault.usage and document.get("object") == "response":
+            document["usage"] = None  # this key is always there
+        elif not self._fault.usage:
             del document["usage"]
         await self.document(200, document)
         self._call.usage = document.get("usage")
@@ -57,12 +60,12 @@ class Response:
         """Answer with events, each written by itself."""
         fault = self._fault
         await self._begin(200, fault.content_type or EVENTS, None)
-        kept = [chunk for chunk in chunks if fault.usage or not chunk.document.get("usage")]
+        kept = [chunk for chunk in chunks if fault.usage or not _usage(chunk)]
         for place, chunk in enumerate(kept):
             if not await self._may_go_on(place):
                 return await self._end()
             await self._event(chunk)
-        if await self._may_go_on(len(kept)) and fault.done:
+        if await self._may_go_on(len(kept)) and fault.done and not _named(chunks[0]):
             await self._body(DONE)
         return await self._end()
 
@@ -75,7 +78,11 @@ class Response:
             await asyncio.sleep(fault.pace)
         if fault.error_after == place:
             error = refusal("The server had an error.", type_="server_error")
-            await self._body(b"data: " + json.dumps(error).encode() + b"\n\n")
+            name = b""
+            if self._call.path == "/v1/responses":
+                error = {"type": "error", "sequence_number": place, **error}
+                name = b"event: error\n"
+            await self._body(name + b"data: " + json.dumps(error).encode() + b"\n\n")
             return False
         return True
 
@@ -85,8 +92,8 @@ class Response:
             data = data[: len(data) // 2]
         self._call.produced += chunk.text
         self._call.produced_tokens += chunk.tokens
-        await self._body(self._fault.comment.encode() + b"data: " + data + b"\n\n")
-        self._call.usage = chunk.document.get("usage") or self._call.usage
+        await self._body(self._fault.comment.encode() + _named(chunk) + b"data: " + data + b"\n\n")
+        self._call.usage = _usage(chunk) or self._call.usage
 
     async def _begin(self, status: int, content_type: str, length: int | None) -> None:
         fault, call = self._fault, self._call
@@ -131,6 +138,17 @@ class Response:
         if cut is not None and self._call.sent >= cut:
             self._served.close(reset=self._fault.reset)
             raise Cut
+
+
+def _named(chunk: Chunk) -> bytes:
+    """The event's line, which only responses have."""
+    name = chunk.document.get("type")
+    return b"" if name is None else f"event: {name}\n".encode()
+
+
+def _usage(chunk: Chunk) -> Json | None:
+    found: Json | None = chunk.document.get("usage") or chunk.document.get("response", {}).get("usage")
+    return found
 
 
 class Cut(HungUp):

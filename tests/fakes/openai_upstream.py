@@ -7,8 +7,8 @@
         ...  # something posts to fake.base_url + "/chat/completions"
         assert fake.calls[0].document["model"] == "gpt-4.1"
 
-``GET /v1/models``, ``GET /v1/models/{id}``, ``POST /v1/chat/completions`` and
-``POST /v1/completions``, whole and streamed; what it says is in `tests.fakes.openai_choices`.
+``GET /v1/models``, ``GET /v1/models/{id}``, ``POST /v1/chat/completions``, ``POST /v1/completions``
+and ``POST /v1/responses``, whole and streamed; what it says is in `tests.fakes.openai_choices`.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from tests.fakes.http_connection import HungUp, Request, ServedConnection
 from tests.fakes.openai_answers import Answer, chat, completion, model, models, refusal
 from tests.fakes.openai_choices import Json, Wish
 from tests.fakes.openai_response import Response
+from tests.fakes.openai_responses import responses
 from tests.fakes.openai_script import HTML_502, WELL, Fault, RecordedCall, Scripted
 
 __all__ = ["HTML_502", "FakeOpenAI", "Fault", "RecordedCall", "Wish"]
@@ -32,9 +33,14 @@ __all__ = ["HTML_502", "FakeOpenAI", "Fault", "RecordedCall", "Wish"]
 ANSWERS: dict[str, Callable[[Json, str, Wish], Answer]] = {
     "/v1/chat/completions": chat,
     "/v1/completions": completion,
+    "/v1/responses": responses,
 }
 BACKLOG = 4096  # a thousand calls at once are not turned away
-REQUIRED = {"/v1/chat/completions": ("model", "messages"), "/v1/completions": ("model", "prompt")}
+REQUIRED = {
+    "/v1/chat/completions": ("model", "messages"),
+    "/v1/completions": ("model", "prompt"),
+    "/v1/responses": ("model", "input"),
+}
 
 
 class FakeOpenAI:

@@ -34,6 +34,7 @@ def gateway(fake: FakeOpenAI, tmp_path: Path) -> Iterator[Live]:
         tmp_path,
         providers={
             "fake": ProviderSection(**provider, dialects=("chat", "completions")),  # type: ignore[arg-type]  # a literal
+            "native": ProviderSection(**provider, dialects=("chat", "responses")),  # type: ignore[arg-type]  # the same
             "chatty": ProviderSection(**provider),  # type: ignore[arg-type]  # the same
         },
         timeouts=TimeoutSection(connect=1.0, first=0.5, idle=0.5),

@@ -23,6 +23,7 @@ class AsgiChannel:
     def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
         self.method: str = scope["method"]
         self.path: bytes = scope.get("raw_path") or scope["path"].encode()
+        self.query: bytes = scope.get("query_string", b"")
         self.headers: dict[bytes, bytes] = dict(scope["headers"])
         self.state: Mapping[str, Any] = scope.get("state", {})
         self.keep_alive = True

@@ -14,15 +14,17 @@ from writingmate.api.presence import Line
 class Channel(Protocol):
     """One request and its answer, which is either `whole`, or `begin`, `piece` any number of times, `end`.
 
-    ``headers`` have lower-case names; of repeated ones the last counts. ``path`` is as it was sent,
-    without the query. ``state`` is the lifespan's. ``line`` is None where the server does not tell when
-    a client leaves. ``keep_alive`` set to False ends the connection after the answer.
+    ``headers`` have lower-case names; of repeated ones the last counts. ``path`` and ``query`` are as they
+    were sent, without the question mark between them. ``state`` is the lifespan's. ``line`` is None where
+    the server does not tell when a client leaves. ``keep_alive`` set to False ends the connection after the
+    answer.
 
     Sending to a client that has left is not an error: it does nothing.
     """
 
     method: str
     path: bytes
+    query: bytes
     headers: dict[bytes, bytes]
     keep_alive: bool
 

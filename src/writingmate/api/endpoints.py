@@ -8,6 +8,7 @@ from typing import Final, TypeAlias
 
 from writingmate.api.auth import Directory, identify
 from writingmate.api.connection import Connection
+from writingmate.api.queries import asked_stream
 from writingmate.api.responder import Responder
 from writingmate.errors import BodyTooLarge, PermissionDenied, StalePrincipal, Unavailable
 from writingmate.operations.client import Client, Request
@@ -21,6 +22,7 @@ _BY_PLAN: Final = (PermissionDenied, BodyTooLarge)
 
 Operation: TypeAlias = Callable[[Principal, Request, Client], Awaitable[None]]
 Named: TypeAlias = Callable[[str, Principal, Request, Client], Awaitable[None]]
+Resumption: TypeAlias = Callable[[str, int, Principal, Request, Client], Awaitable[None]]
 Generation: TypeAlias = Callable[[DialectName, Principal, Request, Client], Awaitable[None]]
 
 
@@ -35,6 +37,9 @@ class Operations:
         usage: where the principal's limits stand.
         receipt: one request's count, by its id.
         estimate: what a text generation would cost (`operations.beforehand.Beforehand.run`).
+        response: a response that is kept, by its id.
+        resume: the events of a background response behind a number.
+        cancel: the end of a background response, by its id.
     """
 
     generate: Generation
@@ -43,6 +48,9 @@ class Operations:
     usage: Operation
     receipt: Named
     estimate: Generation
+    response: Named
+    resume: Resumption
+    cancel: Named
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +71,21 @@ class Endpoints:
     async def responses(self, connection: Connection, client: Responder) -> None:
         """``POST /responses``."""
         await self._generate("responses", connection, client)
+
+    async def response(self, response_id: str, connection: Connection, client: Responder) -> None:
+        """``GET /responses/{id}``, as an object or as its stream of events."""
+        principal = await identify(connection, self.directory, fresh=True)
+        request = _request(connection, client, b"")
+        after = asked_stream(connection.channel.query)
+        if after is None:
+            await self.operations.response(response_id, principal, request, client)
+        else:
+            await self.operations.resume(response_id, after, principal, request, client)
+
+    async def cancel(self, response_id: str, connection: Connection, client: Responder) -> None:
+        """``POST /responses/{id}/cancel``; a body has no meaning and is not read."""
+        principal = await identify(connection, self.directory, fresh=True)
+        await self.operations.cancel(response_id, principal, _request(connection, client, b""), client)
 
     async def models(self, connection: Connection, client: Responder) -> None:
         """``GET /models``."""

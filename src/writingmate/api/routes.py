@@ -23,6 +23,7 @@ from writingmate.api.responder import Responder
 API: Final = b"/api/openai/v1"
 MODELS: Final = API + b"/models/"
 USAGE: Final = API + b"/usage/"
+RESPONSES: Final = API + b"/responses/"
 INVITATIONS: Final = b"/invitations/"
 
 Endpoint: TypeAlias = Callable[[Connection, Responder], Awaitable[None]]
@@ -60,6 +61,8 @@ class Routes:
     ) -> None:
         self._model = endpoints.model
         self._receipt = endpoints.receipt
+        self._response = endpoints.response
+        self._cancel = endpoints.cancel
         self._invitations = invitations
         self._table: dict[bytes, Route] = {
             API + b"/chat/completions": _write("chat.completions", endpoints.chat),
@@ -87,9 +90,19 @@ class Routes:
             return _read("models.one", partial(self._model, slug))
         if route is None and path.startswith(USAGE) and len(path) > len(USAGE):
             return _read("usage.one", partial(self._receipt, unquote(path[len(USAGE) :])))
+        if route is None and path.startswith(RESPONSES) and len(path) > len(RESPONSES):
+            return self._of_response(path[len(RESPONSES) :])
         if route is None and path.startswith(INVITATIONS) and len(path) > len(INVITATIONS):
             return self._invitation(path[len(INVITATIONS) :].decode("latin-1"))
         return route
+
+    def _of_response(self, rest: bytes) -> Route | None:
+        name, slash, what = rest.partition(b"/")
+        if not slash:
+            return _read("responses.one", partial(self._response, unquote(name)))
+        if what == b"cancel":
+            return _write("responses.cancel", partial(self._cancel, unquote(name)))
+        return None
 
     def _invitation(self, secret: str) -> Route:
         show = partial(self._invitations.show, secret)

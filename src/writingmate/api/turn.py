@@ -51,7 +51,7 @@ class Turn:
 
     __slots__ = (
         "_body", "_chunked", "_home", "_invited", "_more", "_waiter", "complete", "headers",
-        "keep_alive", "left", "line", "method", "old", "pairs", "path", "started", "target", "task",
+        "keep_alive", "left", "line", "method", "old", "pairs", "path", "query", "started", "target", "task",
     )  # fmt: skip
 
     def __init__(
@@ -69,6 +69,7 @@ class Turn:
         self.method = method
         self.target = target
         self.path = path
+        self.query = target.partition(b"?")[2].partition(b"#")[0]
         self.pairs = pairs
         self.headers = {name.lower(): value for name, value in pairs}
         self.keep_alive = keep_alive

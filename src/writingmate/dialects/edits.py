@@ -51,11 +51,13 @@ def ask_for_usage(outgoing: Document, how: Literal["option", "always"]) -> None:
 
 def clamp(outgoing: Document, dialect: DialectName, most: int) -> None:
     """Lower the limit on output tokens to ``most``, in the field that the client used."""
-    for name in ("max_completion_tokens", "max_tokens"):
-        if given(outgoing, name):
+    for name in ("max_output_tokens", "max_completion_tokens", "max_tokens"):
+        if given(outgoing, name) and (name == "max_output_tokens") == (dialect == "responses"):
             outgoing[name] = document.raw(min(most, document.value(outgoing[name])))
             return
-    if dialect == "chat":
+    if dialect == "responses":
+        outgoing["max_output_tokens"] = document.raw(most)
+    elif dialect == "chat":
         outgoing["max_completion_tokens"] = document.raw(most)
     else:
         outgoing["max_tokens"] = document.raw(min(most, _COMPLETIONS_DEFAULT))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from contextlib import suppress
 from typing import Literal
 
 from writingmate.dialects import chat, completions, edits, prompt, responses, watch
@@ -11,7 +12,10 @@ from writingmate.dialects.completions_codec import CompletionsOverChat
 from writingmate.dialects.grammar import Grammar, on
 from writingmate.dialects.messages import MessagesSpoke
 from writingmate.dialects.relay import PassThrough
-from writingmate.dialects.responses_codec import ResponsesOverChat, translated
+from writingmate.dialects.responses_codec import ResponsesOverChat
+from writingmate.dialects.responses_native import ResponsesNative, limited
+from writingmate.dialects.responses_reading import read
+from writingmate.dialects.responses_watch import ResponsesWatch
 from writingmate.dialects.watch import Watch
 from writingmate.errors import ApiError, UnsupportedParameter
 from writingmate.types import DialectName, Usage
@@ -35,9 +39,9 @@ _HUB: tuple[DialectName, ...] = ("chat",)
 def readable(dialect: DialectName, request: Document) -> Document:
     """The request as what reads prompts and limits understands it: chat, or completions.
 
-    Raises InvalidRequest if it cannot be expressed so.
+    Raises InvalidRequest if it makes no sense.
     """
-    return translated(request) if dialect == "responses" else request
+    return read(request) if dialect == "responses" else request
 
 
 class Exchange:
@@ -64,7 +68,8 @@ class Exchange:
         self._codec = codec
         self._spoke = spoke
         pass_usage = isinstance(codec, PassThrough) and chat.usage_asked(request)
-        self._watches = [Watch(pass_usage=pass_usage) for _ in legs]
+        native = isinstance(codec, ResponsesNative)
+        self._watches = [ResponsesWatch() if native else Watch(pass_usage=pass_usage) for _ in legs]
         self._streams = [codec.stream(leg.index, self._watches) for leg in legs] if streaming else []
         self._spoken = [spoke.stream() for _ in self._streams] if spoke is not None else []
 
@@ -101,14 +106,22 @@ class Exchange:
             UnsupportedParameter: the provider's dialect cannot express something; ``param`` says what.
         """
         spoke = None
-        if "messages" in spoken and "chat" not in spoken:
+        if "messages" in spoken and "chat" not in spoken and dialect not in spoken:
             spoke = MessagesSpoke(slug=slug, request_id=request_id, cap=cap, created=created)
-        codec = _codec(dialect, request, spoken if spoke is None else _HUB, slug=slug, request_id=request_id)
+        codec = _codec(
+            dialect,
+            request,
+            spoken if spoke is None else _HUB,
+            model=model,
+            slug=slug,
+            request_id=request_id,
+            max_tokens=max_tokens,
+        )
         streaming = on(request, "stream")
         legs = []
         for index, outgoing in enumerate(codec.requests()):
             outgoing["model"] = edits.text(model)
-            if streaming:
+            if streaming and codec.target != "responses":
                 edits.ask_for_usage(outgoing, stream_usage)
             if max_tokens is not None:
                 edits.clamp(outgoing, codec.target, max_tokens)
@@ -163,12 +176,25 @@ class Exchange:
 
     def prompt_text(self) -> str:
         """The text of the prompt, and of what a model reads beside it: tools and the answer's format."""
-        return prompt.text(self._request)
+        native = isinstance(self._codec, ResponsesNative)
+        return prompt.text(readable("responses", self._request) if native else self._request)
 
 
 def _codec(
-    dialect: DialectName, request: Document, spoken: Collection[DialectName], *, slug: str, request_id: str
+    dialect: DialectName,
+    request: Document,
+    spoken: Collection[DialectName],
+    *,
+    model: str,
+    slug: str,
+    request_id: str,
+    max_tokens: int | None,
 ) -> Codec:
+    if dialect == "responses" and dialect in spoken:
+        if limited(request, max_tokens) and "chat" in spoken:
+            with suppress(UnsupportedParameter):
+                return ResponsesOverChat(request, slug=slug, request_id=request_id)
+        return ResponsesNative(request, model=model, slug=slug, request_id=request_id)
     if dialect in spoken:
         return PassThrough(dialect, request)
     if dialect == "completions" and "chat" in spoken:

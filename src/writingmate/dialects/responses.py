@@ -10,8 +10,9 @@ from typing import Any
 import msgspec
 
 from writingmate.dialects import chat, faults, fields
-from writingmate.dialects.grammar import Grammar, Rule
+from writingmate.dialects.grammar import Grammar, Rule, given, on
 from writingmate.errors import InvalidRequest
+from writingmate.wire.document import Document
 
 _EITHER = frozenset(b'"[')
 
@@ -92,6 +93,17 @@ def _include() -> Rule:
     return Rule(accept, explain)
 
 
+def _background_store(request: Document) -> None:
+    """What runs in the background has to be kept until somebody asks for it."""
+    if on(request, "background") and given(request, "store") and not on(request, "store"):
+        raise InvalidRequest(
+            "Background responses are stored: 'background' cannot be true where 'store' is false. Leave "
+            "'store' out, or wait for the answer.",
+            param="background",
+            code="invalid_parameter_combination",
+        )
+
+
 _SHARED = (
     "model", "metadata", "moderation", "prompt_cache_key", "prompt_cache_options",
     "prompt_cache_retention", "safety_identifier", "service_tier", "store", "stream",
@@ -100,7 +112,7 @@ _SHARED = (
 
 GRAMMAR = Grammar(
     required=("model",),
-    contradictions={"stream_options": chat.stream_options_stream},
+    contradictions={"stream_options": chat.stream_options_stream, "background": _background_store},
     rules={
         **{name: chat.GRAMMAR.rules[name] for name in _SHARED},
         "access_programs": fields.mapping(),

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from writingmate.dialects import choices, faults, watch
-from writingmate.dialects.grammar import given, on
+from writingmate.dialects.grammar import given
 from writingmate.dialects.responses_echo import Echo, encoded
 from writingmate.dialects.responses_input import messages
 from writingmate.dialects.responses_reply import items
@@ -29,13 +29,14 @@ TRANSLATED = frozenset((
 ))  # fmt: skip
 
 #: Fields that only the answer shows again. Of ``max_tool_calls`` it is hosted tools that are counted.
+#: A ``truncation`` of ``auto`` is a leave that nobody takes: the answer says ``disabled``.
 ECHOED = frozenset(("metadata", "store", "background", "max_tool_calls", "truncation"))
 
-#: What needs an answer of before, a job, or a vendor's own service.
-UNKEPT = (
-    "previous_response_id", "conversation", "prompt", "background_options", "context_management",
-    "access_programs", "image",
-)  # fmt: skip
+#: What needs an answer of before, or a job.
+UNKEPT = ("previous_response_id", "conversation", "background_options")
+
+#: What needs a vendor's own service.
+VENDORS = ("prompt", "context_management", "access_programs", "image")
 
 #: Fields of chat that mean something else here, or would change what kind of answer comes.
 FOREIGN = (
@@ -46,6 +47,8 @@ FOREIGN = (
 
 _FORMATS = ("text", "json_object", "json_schema")
 _REASONING = ("effort", "summary", "generate_summary")
+#: What is so anyway: reasoning of before is not sent, and there is one way to reason.
+_SO_ANYWAY = (("context", "auto"), ("context", "current_turn"), ("mode", "auto"), ("mode", "standard"))
 _EFFORTS = ("none", "minimal", "low", "medium", "high", "xhigh", "max")
 _SUMMARIES = ("auto", "concise", "detailed")
 _VERBOSITIES = ("low", "medium", "high")
@@ -95,7 +98,7 @@ def translated(request: Document, tools: Tools | None = None) -> Document:
     sent = {
         name: raw
         for name, raw in request.items()
-        if name not in TRANSLATED and name not in (*ECHOED, *UNKEPT)
+        if name not in TRANSLATED and name not in (*ECHOED, *UNKEPT, *VENDORS)
     }
     sent["messages"] = encoded("input", messages(request))
     if given(request, "max_output_tokens"):
@@ -107,14 +110,18 @@ def translated(request: Document, tools: Tools | None = None) -> Document:
     return sent
 
 
-def _refuse(request: Document) -> None:
+def refuse_unkept(request: Document) -> None:
+    """Raise UnsupportedParameter for what needs an answer of before, or a job."""
     for name in UNKEPT:
+        if given(request, name):
+            raise _unsupported(name)
+
+
+def _refuse(request: Document) -> None:
+    refuse_unkept(request)
+    for name in VENDORS:
         if given(request, name) and bytes(request[name]) != b"[]":
             raise _unsupported(name)
-    if on(request, "background"):
-        raise _unsupported("background")
-    if given(request, "truncation") and document.value(request["truncation"]) == "auto":
-        raise _unsupported("truncation", "'auto'")
     for name in FOREIGN:
         if name in request:
             raise _unsupported(name)
@@ -133,8 +140,6 @@ _REASONS = {
     "previous_response_id": _STATELESS,
     "conversation": _STATELESS,
     "prompt": "stored prompts are not kept, so send 'instructions' and 'input'",
-    "background": "responses are not stored, so wait for the answer or stream it",
-    "truncation": "send no more than the model can read",
     "max_tokens": "use 'max_output_tokens'",
     "max_completion_tokens": "use 'max_output_tokens'",
     "messages": "use 'input'",
@@ -156,6 +161,9 @@ def _logprobs(request: Document) -> list[tuple[str, Any]]:
 def _text(request: Document) -> list[tuple[str, Any]]:
     said = document.value(request["text"]) if given(request, "text") else {}
     sent: list[tuple[str, Any]] = []
+    for name in said.keys() - {"format", "verbosity"}:
+        if said[name] is not None:
+            raise _unsupported(f"text.{name}")
     if (verbosity := said.get("verbosity")) is not None:
         sent.append(("verbosity", _word("text.verbosity", verbosity, _VERBOSITIES)))
     form = said.get("format")
@@ -187,7 +195,7 @@ def _reasoning(request: Document) -> list[tuple[str, Any]]:
     """How much to think; a summary is what the provider shows of it, however it was asked for."""
     said = document.value(request["reasoning"]) if given(request, "reasoning") else {}
     for name, value in said.items():
-        if name not in _REASONING and value not in (None, "auto"):
+        if name not in _REASONING and value is not None and (name, value) not in _SO_ANYWAY:
             raise _unsupported(f"reasoning.{name}")
     for name in ("summary", "generate_summary"):
         if said.get(name) is not None:

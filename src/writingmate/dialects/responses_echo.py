@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from writingmate.dialects.grammar import given
+from writingmate.dialects.grammar import given, on
 from writingmate.errors import InvalidRequest
 from writingmate.types import Usage
 from writingmate.wire import document
@@ -33,7 +33,8 @@ _SHOWN: dict[str, Any] = {
 class Echo:
     """What every event and body of one response says alike.
 
-    Nothing is kept of it afterwards, so ``store`` is false whatever was asked for.
+    Nothing is kept of it afterwards unless it runs in the background, so ``store`` is false whatever was
+    asked for.
     """
 
     def __init__(self, request: Document, *, slug: str, request_id: str) -> None:
@@ -43,14 +44,13 @@ class Echo:
             "id": f"resp_{self._own}",
             "object": "response",
             "model": slug,
-            "background": False,
-            "store": False,
-            "previous_response_id": None,
+            **kept(request),
             "service_tier": "default",
             "reasoning": _reasoning(request),
             "text": _text(request),
             "tools": _tools(request),
             **{name: _value(request, name, otherwise) for name, otherwise in _SHOWN.items()},
+            "truncation": "disabled",  # nobody truncates, and what is too long is refused
         }
         self._alike: dict[str, Any] = {name: encoded(name, value) for name, value in alike.items()}
 
@@ -66,6 +66,10 @@ class Echo:
         self._created = created if type(created) is int and 0 < created < _NEVER else int(time.time())
         if isinstance(tier, str) and tier in _TIERS:
             self._alike["service_tier"] = tier
+
+    def queued(self) -> dict[str, Any]:
+        """The response before anybody was asked."""
+        return self._response("queued", [], None)
 
     def under_way(self) -> dict[str, Any]:
         """The response before it has said anything."""
@@ -97,6 +101,12 @@ class Echo:
             "output": output,
             "usage": None if usage is None else _usage(usage),
         }
+
+
+def kept(request: Document) -> dict[str, object]:
+    """What a response says of how it is kept: not at all, unless it runs in the background."""
+    background = on(request, "background")
+    return {"background": background, "store": background, "previous_response_id": None}
 
 
 def encoded(param: str, value: object) -> msgspec.Raw:

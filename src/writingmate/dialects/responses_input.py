@@ -1,7 +1,8 @@
 """Input items as chat messages, in their order (WIRE §7.1, §8).
 
 Calls that follow one another, or a message of the assistant, are one chat message with their tool
-calls. Reasoning items are left out: most providers refuse to read reasoning again.
+calls. Pictures and files of a tool's output follow in a message of the user, where chat has a place for
+them. Reasoning items are left out: most providers refuse to read reasoning again.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import msgspec
 
 from writingmate.dialects import faults
 from writingmate.dialects.grammar import given
-from writingmate.dialects.responses_parts import joined, parts
+from writingmate.dialects.responses_parts import attached, joined, parts
 from writingmate.dialects.responses_tools import named
 from writingmate.errors import InvalidRequest, UnsupportedParameter
 from writingmate.wire import document
@@ -46,6 +47,7 @@ class _Conversation:
         self.said: list[dict[str, Any]] = []
         self._made: set[str] = set()
         self._open: dict[str, None] = {}
+        self._shown: list[dict[str, Any]] = []
 
     def take(self, param: str, item: Any) -> None:  # noqa: ANN401  # any JSON value
         """One more item."""
@@ -59,10 +61,13 @@ class _Conversation:
         take = self._takes().get(form)
         if take is None:
             raise _unsupported(param, form)
+        if not form.endswith("_output"):
+            self._show()
         take(param, item)
 
     def end(self) -> None:
         """Raise InvalidRequest if a call has no output, or there is nothing to answer."""
+        self._show()
         if self._open:
             call_id = faults.shown(next(iter(self._open)))
             raise InvalidRequest(f"No tool output found for function call {call_id}.", param="input")
@@ -133,9 +138,17 @@ class _Conversation:
         output = item.get("output")
         if output is None:
             raise faults.missing(f"{param}.output")
-        text = joined(parts(f"{param}.output", output, "tool"), "\n")
-        self.said.append({"role": "tool", "tool_call_id": call_id, "content": text})
+        found = parts(f"{param}.output", output, "tool")
+        self.said.append({"role": "tool", "tool_call_id": call_id, "content": joined(found, "\n")})
         self._open.pop(call_id, None)
+        if shown := attached(found):
+            self._shown += [{"type": "text", "text": f"Of the output of {call_id}:"}, *shown]
+
+    def _show(self) -> None:
+        """What the outputs of calls held beside text, once the last of them was said."""
+        if self._shown:
+            self.said.append({"role": "user", "content": self._shown})
+            self._shown = []
 
     def _calling(self) -> bool:
         return bool(self.said) and "tool_calls" in self.said[-1]
@@ -143,7 +156,8 @@ class _Conversation:
 
 def _plain(found: list[dict[str, Any]]) -> str | list[dict[str, Any]]:
     """One text as a string, which every provider reads."""
-    return found[0]["text"] if len(found) == 1 and found[0]["type"] == "text" else found
+    only = found[0] if len(found) == 1 else {}
+    return only["text"] if only.keys() == {"type", "text"} else found
 
 
 def _nothing(_param: str, _item: dict[str, Any]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +14,14 @@ from writingmate.wire.document import Document
 
 _OURS = ("function", "custom")
 _MODES = ("auto", "required")
+
+#: What only a vendor's own way of calling tools knows, and what it says where it changes nothing.
+VENDORS: Mapping[str, tuple[object, ...]] = {
+    "async": (False,),
+    "allowed_callers": (["direct"], []),
+    "defer_loading": (False,),
+    "output_schema": (),
+}
 
 #: A custom tool takes text: a function whose only argument that is.
 _CUSTOM_PARAMETERS = {
@@ -80,6 +89,12 @@ def _check(param: str, tool: dict[str, Any]) -> None:
     ):  # fmt: skip
         if not isinstance(tool.get(name), kind | None):
             raise faults.invalid_type(f"{param}.{name}", expected, tool[name])
+    for name, neutral in VENDORS.items():
+        if tool.get(name) is not None and tool[name] not in neutral:
+            raise UnsupportedParameter(
+                f"Unsupported parameter: '{param}.{name}' is not supported here: leave it out.",
+                param=f"{param}.{name}",
+            )
 
 
 def named(param: str, holder: dict[str, Any], name: str = "name") -> str:

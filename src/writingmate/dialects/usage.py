@@ -35,6 +35,19 @@ def read(raw: msgspec.Raw) -> Usage | None:
     return normalised(reported)
 
 
+def of_response(raw: msgspec.Raw) -> Usage | None:
+    """The meaning of a response's usage, which is the same by other names; or None if it has none."""
+    try:
+        reported = msgspec.json.decode(raw)
+    except (msgspec.DecodeError, ValueError, RecursionError):
+        return None
+    if not isinstance(reported, dict):
+        return None
+    names = {"input_tokens": "prompt_tokens", "output_tokens": "completion_tokens"}
+    names |= {f"{one}_details": f"{other}_details" for one, other in names.items()}
+    return normalised({names.get(name, name): value for name, value in reported.items()})
+
+
 def normalised(reported: object) -> Usage | None:
     """The same of what is already decoded."""
     if not isinstance(reported, dict):

@@ -18,6 +18,8 @@ from writingmate.wire import sse
 
 _FOLD = 64 * 1024
 _LONGEST_DETAIL = 300
+#: What reading bytes that are no JSON raises.
+UNREADABLE = (msgspec.DecodeError, ValueError, RecursionError)
 _NOTHING = frozenset((b"", b"null", b"false", b'""', b"{}", b"[]"))
 
 
@@ -34,17 +36,21 @@ _HEAD = msgspec.json.Decoder(_Head)
 
 
 class Watch:
-    """One leg's answer. ``usage`` is the last that meant something; ``heard`` says that any came."""
+    """One leg's answer. ``usage`` is the last that meant something; ``heard`` says that any came.
+
+    ``over`` is the event that ended it, which was not passed on, in dialects that have one.
+    """
 
     __slots__ = (
         "_body", "_broken", "_finished", "_frames", "_held", "_open", "_pass_usage", "_text",
-        "done", "heard", "usage",
+        "done", "heard", "over", "usage",
     )  # fmt: skip
 
     def __init__(self, *, pass_usage: bool = False) -> None:
         self.usage: Usage | None = None
         self.heard = False
         self.done = False
+        self.over = b""
         self._pass_usage = pass_usage
         self._body = b""
         self._broken: UpstreamBroken | None = None
@@ -80,7 +86,7 @@ class Watch:
         """See a whole answer. Raises UpstreamBroken unless it is one."""
         head = _head(body)
         if not _answers(head):
-            raise UpstreamBroken(f"the answer has no choices: {_excerpt(body)}")
+            raise UpstreamBroken(f"the answer has no choices: {excerpt(body)}")
         self._report(head)
         self.heard = True
         self._body = body
@@ -123,7 +129,7 @@ class Watch:
             self.done = True
             return False
         if sse.name(frame) == b"error":
-            raise UpstreamBroken(f"the stream carried an error: {_excerpt(data)}")
+            raise UpstreamBroken(f"the stream carried an error: {excerpt(data)}")
         return bool(data)
 
     def _inspect(self, data: bytes) -> bool:
@@ -174,8 +180,8 @@ def _may_report(frame: bytes) -> bool:
 def _head(data: bytes) -> _Head:
     try:
         head = _HEAD.decode(data)
-    except (msgspec.DecodeError, ValueError, RecursionError):
-        raise UpstreamBroken(f"the answer is not a JSON object: {_excerpt(data)}") from None
+    except UNREADABLE:
+        raise UpstreamBroken(f"the answer is not a JSON object: {excerpt(data)}") from None
     if data.find(b'"error"') >= 0:
         _raise_error(head)
     return head
@@ -184,11 +190,11 @@ def _head(data: bytes) -> _Head:
 def _raise_error(head: _Head) -> None:
     """Raise UpstreamBroken for an error at the top, in Groq's own place, or as a choice's end."""
     if _says_something(head.error):
-        raise UpstreamBroken(f"the answer is an error: {_excerpt(bytes(head.error))}")
+        raise UpstreamBroken(f"the answer is an error: {excerpt(bytes(head.error))}")
     if choices.members(bytes(head.x_groq)).get("error"):
-        raise UpstreamBroken(f"the answer is an error: {_excerpt(bytes(head.x_groq))}")
+        raise UpstreamBroken(f"the answer is an error: {excerpt(bytes(head.x_groq))}")
     if any(choice.get("finish_reason") == "error" for choice in _choices(head)):
-        raise UpstreamBroken(f"a choice finished with an error: {_excerpt(bytes(head.choices))}")
+        raise UpstreamBroken(f"a choice finished with an error: {excerpt(bytes(head.choices))}")
 
 
 def _choices(head: _Head) -> list[dict[str, Any]]:
@@ -218,5 +224,6 @@ def _usage_at_moonshot(head: _Head) -> Usage | None:
     return usage.normalised(found[0].get("usage")) if found else None
 
 
-def _excerpt(data: bytes) -> str:
+def excerpt(data: bytes) -> str:
+    """The beginning of what a provider said, for a log line."""
     return data[:_LONGEST_DETAIL].decode("utf-8", "replace")

@@ -86,6 +86,20 @@ class Directory:
             standing = await self._find(key_text, slot, fresh=fresh)
         return self._use(standing, key_text)
 
+    async def of_key(self, key_id: str, workspace: str) -> Principal:
+        """Who acts in ``workspace`` by the key of that id, read now; for what runs without its caller.
+
+        Raises as `principal` does.
+        """
+        query = partial(store.facts, key_id=key_id, workspace_id=workspace)
+        facts = await self._database.read(query)
+        if facts is None:
+            raise refusals.incorrect(key_id)
+        standing = _standing(facts, workspace, facts.key.prefix)
+        if standing.expires_at is not None and standing.expires_at <= self._clock():
+            raise refusals.expired(facts.key.prefix, standing.expires_at)
+        return standing.principal
+
     def forget(self, principal: Principal) -> None:
         """Identity has changed since ``principal`` was read: what is remembered of that time is void."""
         if principal.revision >= self._revision:

@@ -9,13 +9,16 @@ from typing import Final, TypeAlias
 from writingmate.errors import AlreadySettled, KeyClaimed, StalePrincipal
 from writingmate.metering.commands import (
     Claim,
+    ClaimKey,
     Closing,
     Command,
+    Ending,
     EntryRow,
     HoldRow,
     Opening,
     RequestKey,
     Sweep,
+    Task,
     utc_day,
     windows_left,
 )
@@ -59,7 +62,7 @@ class Batch:
         self._entries: list[EntryRow] = []
         self._counts: dict[CountKey, Count] = {}
         # Claims whose hold this transaction has deleted or not written yet: their keys are taken.
-        self._claims = {closing.claim.key for closing in closings if closing.claim is not None}
+        self._claims = {key for closing in closings if (key := _claimed(closing)) is not None}
 
     def answer(self, command: Command) -> Answer:
         """Decide on one command."""
@@ -103,8 +106,8 @@ class Batch:
         if request in self._fresh:
             return ValueError(f"Request {row.request_id} is held already.")
         if not limits:
-            if command.claim is not None and not self._take(command.claim):
-                return KeyClaimed(command.claim.idempotency_key)
+            if (taken := self._with(command)) is not None:
+                return taken
             self._fresh[request] = row
             return None
         return self._open_within(command, request)
@@ -122,14 +125,26 @@ class Batch:
         )
         if not isinstance(admission, Admission):
             return admission
-        if command.claim is not None and not self._take(command.claim):
-            return KeyClaimed(command.claim.idempotency_key)
+        if (taken := self._with(command)) is not None:
+            return taken
         if admission.messages != row.messages:
             row = row._replace(messages=admission.messages, completion_tokens=admission.completion_tokens)
         self._counters.hold(limits, row.messages)
         self._rates.add(row)
         self._fresh[request] = row
         return replace(admission, rate=self._rates.rate(limits))
+
+    def _with(self, command: Opening) -> KeyClaimed | None:
+        """What goes with the hold: the claim of an idempotency key, a response for the background."""
+        task = command.claim if isinstance(command.claim, Task) else None
+        claim = command.claim if isinstance(command.claim, Claim) else task and task.claim
+        if claim is not None and not self._take(claim):
+            return KeyClaimed(claim.idempotency_key)
+        if task is not None and task.row is not None:
+            self._rows.queue(task.row)
+            if claim is not None:
+                self._rows.store_answer(claim, task.answer)
+        return None
 
     def _take(self, claim: Claim) -> bool:
         if claim.key in self._claims or not self._rows.take_claim(claim):
@@ -148,8 +163,10 @@ class Batch:
         usage, messages, flags = _charge(command, held)
         self._counters.settle(command.limits, held, messages)
         self._record(command, usage, messages, held, flags)
-        if command.claim is not None:
+        if isinstance(command.claim, Claim) and not isinstance(command.answer, Ending):
             self._rows.store_answer(command.claim, command.answer)
+        if isinstance(command.claim, Task) and isinstance(command.answer, Ending):
+            self._rows.end(command.claim, command.answer)
         room = self._counters.room(command.limits)
         receipt = self._settled[request] = Receipt(request[1], messages, usage, flags, room)
         return receipt
@@ -207,6 +224,11 @@ def _charge(command: Closing, held: int) -> tuple[Usage, int, frozenset[str]]:
     messages = counted_messages(command.usage)
     flags = command.flags | {"overrun"} if messages > held else command.flags
     return command.usage, messages, flags
+
+
+def _claimed(closing: Closing) -> ClaimKey | None:
+    """The idempotency key that a settlement answers; a task's was answered when it was queued."""
+    return closing.claim.key if isinstance(closing.claim, Claim) else None
 
 
 def _request(row: HoldRow) -> RequestKey:

@@ -95,6 +95,49 @@ class Claim(NamedTuple):
         return self[:3]
 
 
+class QueuedRow(NamedTuple):
+    """A row of `responses` that waits for the background; the sealed columns are sealed already.
+
+    ``events`` are the first of its stream's events, from number 0 on, if it has a stream.
+    """
+
+    workspace_id: str
+    response_id: str
+    user_id: str
+    key_id: str
+    request_id: str
+    previous_response_id: str | None
+    created_at: float
+    expires_at: float
+    items: bytes
+    response: bytes
+    request: bytes
+    node_id: str
+    events: bytes | None
+
+
+class Task(NamedTuple):
+    """One attempt at a background response: it is queued with the hold and ends with the settlement.
+
+    ``row`` is None where it is queued already. ``claim`` and ``answer`` are of the request that named an
+    idempotency key: it is answered as soon as the response is queued.
+    """
+
+    workspace_id: str
+    response_id: str
+    request_id: str
+    row: QueuedRow | None = None
+    claim: Claim | None = None
+    answer: bytes | None = None
+
+
+class Ending(NamedTuple):
+    """How a background response ends, if nobody has cancelled it: its status and the sealed object."""
+
+    status: str
+    response: bytes
+
+
 @dataclass(slots=True)
 class Opening:
     """Hold ``row.messages`` against every limit, or what is left if that is ``least``, or refuse."""
@@ -103,7 +146,7 @@ class Opening:
     revision: int
     limits: tuple[Limit, ...] = ()
     least: int = 0
-    claim: Claim | None = None
+    claim: Claim | Task | None = None
 
 
 @dataclass(slots=True)
@@ -111,7 +154,7 @@ class Closing:
     """Settle a hold: ``usage`` is None if nothing usable came of the request.
 
     ``answer`` is stored for the ``claim`` of the request, if it has one; without an answer the claim
-    is given up.
+    is given up, and a task stays as it is.
     """
 
     row: HoldRow
@@ -119,8 +162,8 @@ class Closing:
     flags: frozenset[str]
     upstream_request_id: str | None = None
     limits: tuple[Limit, ...] = ()
-    claim: Claim | None = None
-    answer: bytes | None = None
+    claim: Claim | Task | None = None
+    answer: bytes | Ending | None = None
 
 
 @dataclass(slots=True)

@@ -9,7 +9,7 @@ from typing import Final, Self
 
 from writingmate.errors import Unavailable
 from writingmate.metering.books import Answer
-from writingmate.metering.commands import Closing, Command, Opening
+from writingmate.metering.commands import Closing, Command, Ending, Opening
 from writingmate.storage.writer import Uncertain, Writer
 from writingmate.types import Admission, Rate, Receipt, Usage
 
@@ -81,7 +81,7 @@ class Hold:
         """Note that another route than the held one is called: the entry will name it."""
         self._row = self._row._replace(provider=provider, upstream_model=upstream_model)
 
-    async def settle(self, answer: bytes | None = None) -> Receipt:
+    async def settle(self, answer: bytes | Ending | None = None) -> Receipt:
         """Write the entry and release the rest; the receipt, once it is on disk.
 
         ``answer`` is stored with it for the request's claim, if it has one. Nothing observed costs
@@ -134,7 +134,7 @@ class Hold:
         with contextlib.suppress(Unavailable):  # the writer is closed: the sweep settles it
             self._writer.post(self._closing())
 
-    def _closing(self, answer: bytes | None = None) -> Closing:
+    def _closing(self, answer: bytes | Ending | None = None) -> Closing:
         opening = self._opening
         flags = frozenset({*self._flags, "estimated"} if self._estimated else self._flags)
         return Closing(

@@ -20,6 +20,7 @@ from writingmate.metering.commands import (
     Leave,
     Opening,
     Sweep,
+    Task,
     windows_text,
 )
 from writingmate.metering.counting import messages_of
@@ -92,7 +93,7 @@ class Ledger:
         await asyncio.get_running_loop().run_in_executor(None, self._writer.close)
 
     def hold(
-        self, request_id: str, principal: Principal, estimate: Estimate, claim: Claim | None = None
+        self, request_id: str, principal: Principal, estimate: Estimate, claim: Claim | Task | None = None
     ) -> Hold:
         """Hold the most that the request may cost against every limit, or none, for the ``async with``.
 

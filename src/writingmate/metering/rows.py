@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from typing import NamedTuple, Protocol, TypeAlias
 
-from writingmate.metering.commands import Claim, EntryRow, HoldRow, RequestKey
+from writingmate.metering.commands import Claim, Ending, EntryRow, HoldRow, QueuedRow, RequestKey, Task
 from writingmate.metering.rates import Recent
 from writingmate.metering.windows import WindowKey
 
@@ -48,6 +48,12 @@ class Rows(Protocol):
 
     def store_answer(self, claim: Claim, answer: bytes | None) -> None:
         """Store the answer of the request that has the claim; without one, give the claim up."""
+
+    def queue(self, row: QueuedRow) -> None:
+        """Write a response that the background is to run, and its first events."""
+
+    def end(self, task: Task, ending: Ending) -> None:
+        """End a response of the background, unless it is another attempt's by now or was cancelled."""
 
     def entry(self, key: RequestKey) -> EntryRow | None:
         """A request's entry, if it is settled."""

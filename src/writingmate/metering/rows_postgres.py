@@ -12,8 +12,9 @@ from typing import Any, Final, get_type_hints
 import msgspec
 import psycopg
 
+from writingmate.metering import tasks
 from writingmate.metering.claims import statements
-from writingmate.metering.commands import Claim, EntryRow, HoldRow, RequestKey
+from writingmate.metering.commands import Claim, Ending, EntryRow, HoldRow, QueuedRow, RequestKey, Task
 from writingmate.metering.rates import NONE, Recent
 from writingmate.metering.rows import Count, CountKey
 from writingmate.metering.windows import WindowKey
@@ -88,6 +89,7 @@ RECENT: Final = {
 }
 LOCK_CLAIM: Final = "SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))"
 CLAIMS: Final = statements("%s")
+TASKS: Final = tasks.statements("%s")
 BEAT: Final = (
     f"INSERT INTO nodes (node_id, started_at, heartbeat_at, lease_seconds) SELECT %s, now, now, %s"  # noqa: S608  # our own text
     f" FROM (SELECT {_NOW} AS now) AS clock ON CONFLICT (node_id) DO UPDATE SET"
@@ -150,6 +152,16 @@ class PostgresRows:
         else:
             self._run(CLAIMS.store, answer, *claim.key, claim.request_id)
 
+    def queue(self, row: QueuedRow) -> None:
+        """Two statements."""
+        self._run(TASKS.queue, *tasks.queued(row))
+        if row.events is not None:
+            self._run(TASKS.event, row.workspace_id, row.response_id, row.events)
+
+    def end(self, task: Task, ending: Ending) -> None:
+        """In one statement."""
+        self._run(TASKS.end, *tasks.ended(task, ending))
+
     def entry(self, key: RequestKey) -> EntryRow | None:
         """By its whole key."""
         row = self._run(SELECT_ENTRY, *key).fetchone()
@@ -190,7 +202,7 @@ class PostgresRows:
         del now
         self._run(FORGET)
 
-    def _run(self, statement: str, *values: str | float | bytes) -> psycopg.Cursor[tuple[Any, ...]]:
+    def _run(self, statement: str, *values: str | float | bytes | None) -> psycopg.Cursor[tuple[Any, ...]]:
         return self._cursor.execute(statement.encode(), values)
 
 

@@ -8,8 +8,9 @@ from itertools import chain, groupby
 from operator import itemgetter
 from typing import Final, TypeVar
 
+from writingmate.metering import tasks
 from writingmate.metering.claims import statements
-from writingmate.metering.commands import Claim, EntryRow, HoldRow, RequestKey
+from writingmate.metering.commands import Claim, Ending, EntryRow, HoldRow, QueuedRow, RequestKey, Task
 from writingmate.metering.rates import NONE, Recent
 from writingmate.metering.rows import Count, CountKey
 from writingmate.metering.windows import WindowKey
@@ -60,6 +61,7 @@ RECENT: Final = {
     for subject, theirs in {"workspace": "", "user": " AND user_id = ?3", "key": " AND key_id = ?3"}.items()
 }
 CLAIMS: Final = statements("?")
+TASKS: Final = tasks.statements("?")
 BEAT: Final = (
     "INSERT INTO nodes (node_id, started_at, heartbeat_at, lease_seconds) VALUES (?, ?, ?, ?)"
     " ON CONFLICT (node_id) DO UPDATE SET"
@@ -124,6 +126,16 @@ class SqliteRows:
             self._cursor.execute(CLAIMS.give_up, (*claim.key, claim.request_id))
         else:
             self._cursor.execute(CLAIMS.store, (answer, *claim.key, claim.request_id))
+
+    def queue(self, row: QueuedRow) -> None:
+        """Two statements."""
+        self._cursor.execute(TASKS.queue, tasks.queued(row))
+        if row.events is not None:
+            self._cursor.execute(TASKS.event, (row.workspace_id, row.response_id, row.events))
+
+    def end(self, task: Task, ending: Ending) -> None:
+        """In one statement."""
+        self._cursor.execute(TASKS.end, tasks.ended(task, ending))
 
     def entry(self, key: RequestKey) -> EntryRow | None:
         """By its whole key."""

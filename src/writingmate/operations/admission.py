@@ -12,7 +12,7 @@ import asyncio
 import contextlib
 
 from writingmate.errors import LimitReached
-from writingmate.metering.commands import Claim
+from writingmate.metering.commands import Claim, Task
 from writingmate.metering.hold import Hold
 from writingmate.metering.ledger import Ledger
 from writingmate.operations.orders import Order
@@ -20,7 +20,7 @@ from writingmate.types import Principal
 
 
 async def admitted(
-    ledger: Ledger, request_id: str, principal: Principal, order: Order, claim: Claim | None = None
+    ledger: Ledger, request_id: str, principal: Principal, order: Order, claim: Claim | Task | None = None
 ) -> Hold:
     """An open hold; enter it next, with nothing awaited between.
 

@@ -6,17 +6,17 @@ from collections.abc import Awaitable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from writingmate.metering.commands import Claim
+from writingmate.metering.commands import Claim, Ending, Task
 
 
 class Keeping(Protocol):
-    """What a request that named an Idempotency-Key wants done with its hold and its settlement."""
+    """What is to be done with a request's hold and settlement, by an Idempotency-Key or in the background."""
 
     @property
-    def claim(self) -> Claim:
+    def claim(self) -> Claim | Task:
         """To be taken with the hold."""
 
-    async def kept(self, headers: Mapping[str, str], last: bytes) -> bytes | None:
+    async def kept(self, headers: Mapping[str, str], last: bytes) -> bytes | Ending | None:
         """What is to be settled with: the answer as it will have been sent, None if it cannot be kept.
 
         ``headers`` are the answer's but for what the receipt tells; ``last`` is its body, or what ends
@@ -30,6 +30,7 @@ class Request:
 
     ``facts`` is what its one log line says besides status and duration: an operation adds ids,
     counts and names to it, never content. ``keeping`` is set where its answer is to be kept.
+    ``identity`` is what ids in its answer are made from, where that is not its own.
     """
 
     id: str
@@ -38,10 +39,11 @@ class Request:
     started: float = 0.0
     facts: dict[str, str | int | float | None] = field(default_factory=dict)
     keeping: Keeping | None = None
+    identity: str = ""
 
     @property
-    def claim(self) -> Claim | None:
-        """The idempotency key that its hold takes, if it named one."""
+    def claim(self) -> Claim | Task | None:
+        """What its hold takes with it."""
         return None if self.keeping is None else self.keeping.claim
 
 

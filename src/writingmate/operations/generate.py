@@ -7,7 +7,7 @@ when the client leaves, so that the settlement never is (ARCHITECTURE §1.4).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from writingmate.errors import ClientLeft
 from writingmate.metering.ledger import Ledger
@@ -37,6 +37,8 @@ class Generate:
     async def run(self, dialect: DialectName, principal: Principal, request: Request, client: Client) -> None:
         """Answer one request. Raises ApiError and StalePrincipal before anything was sent."""
         order = await self.orders.take(dialect, principal, request.body)
+        if request.identity:
+            order = replace(order, identity=request.identity)
         order, exchange = order.begin(request.id)
         _note(request, principal, order)
         hold = await admitted(self.ledger, request.id, principal, order, request.claim)

@@ -33,6 +33,7 @@ class Order:
     ``read`` is what is asked for in a dialect that prompts and limits are read in (`readable`).
     ``own_key`` is the caller's own key of the route's provider, where it goes out with that; it has
     no other routes. ``further`` are those to try after ``route``, in order.
+    ``identity`` is what ids in the answer are made from, where that is not the request's own.
     """
 
     dialect: DialectName
@@ -44,6 +45,7 @@ class Order:
     limits: tuple[Limit, ...]
     own_key: str | None = None
     further: tuple[Route, ...] = ()
+    identity: str = ""
 
     def onward(self) -> Iterator[Order]:
         """The same by each of the further routes."""
@@ -79,7 +81,7 @@ class Order:
             model=self.route.model,
             stream_usage=self.route.provider.stream_usage,
             slug=self.model.slug,
-            request_id=request_id,
+            request_id=self.identity or request_id,
             max_tokens=max_tokens,
             cap=self.model.max_output_tokens,
         )

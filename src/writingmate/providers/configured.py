@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from writingmate.errors import ConfigurationError
 from writingmate.providers.rows import ANTHROPIC, PATHS, ROWS, Row
 from writingmate.settings import ProviderSection, Settings, checked_url
-from writingmate.types import Provider
+from writingmate.types import DialectName, Provider
 
 OWN_KEY = "wm_v2."
 OWN_KEYS_OF = "openrouter"
@@ -105,13 +105,19 @@ def _joined(
     return Provider(
         name=row.name,
         base_url=base_url,
-        paths={dialect: PATHS[dialect] for dialect in section.dialects or row.dialects},
+        paths={dialect: PATHS[dialect] for dialect in section.dialects or _spoken(row, base_url)},
         api_key=api_key,
         headers={name: value for name, value in headers.items() if value},
         stream_usage=row.stream_usage,
         discovers=row.self_hosted if section.discover is None else section.discover,
         key_header=row.key_header,
     )
+
+
+def _spoken(row: Row, base_url: str) -> tuple[DialectName, ...]:
+    """A hosted provider's dialects; of whoever is at another address, those that every such server has."""
+    elsewhere = base_url.rstrip("/") != row.base_url
+    return tuple(each for each in row.dialects if not (elsewhere and each == "responses"))
 
 
 def _variable(row: Row, settings: Settings) -> str:

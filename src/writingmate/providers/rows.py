@@ -7,6 +7,13 @@ Sources are the providers' own reference pages, read in November 2026:
 * OpenAI's ``/completions`` refuses chat models, which are what the catalog routes to it; DeepSeek's
   is a beta under another path; Groq and Mistral have none; xAI's is a legacy that its reasoning
   models do not serve. So these rows speak chat only, and completions are translated.
+* OpenAI serves ``/responses`` with ``store`` false and reasoning encrypted. Other servers behind
+  OPENAI_BASE_URL often have chat only, so there it is spoken only if the settings say so.
+* xAI accepts ``store`` and ``reasoning.encrypted_content`` too; but one vendor's encrypted reasoning
+  means nothing to another, and a model's routes may be of both. Groq's is a beta, Ollama's knows no
+  ``text.format`` or ``tool_choice``, and both keep nothing. vLLM keeps nothing unless it is started so,
+  and refuses ``store`` true. OpenRouter's follows OpenResponses. These rows speak chat; ``dialects`` of
+  a provider's settings says otherwise.
 * Anthropic's own clients add ``/v1/messages`` to ANTHROPIC_BASE_URL, which is set without ``/v1``.
 """
 
@@ -20,9 +27,15 @@ from typing import Literal
 from writingmate.types import DialectName
 
 PATHS: Mapping[DialectName, str] = MappingProxyType(
-    {"chat": "/chat/completions", "completions": "/completions", "messages": "/messages"}
+    {
+        "chat": "/chat/completions",
+        "completions": "/completions",
+        "messages": "/messages",
+        "responses": "/responses",
+    }
 )
 _CHAT: tuple[DialectName, ...] = ("chat",)
+_OPENAI: tuple[DialectName, ...] = ("chat", "responses")
 _BOTH: tuple[DialectName, ...] = ("chat", "completions")
 
 
@@ -95,7 +108,7 @@ ROWS: Mapping[str, Row] = MappingProxyType(
     {
         row.name: row
         for row in (
-            _hosted("openai", "https://api.openai.com/v1"),
+            _hosted("openai", "https://api.openai.com/v1", _OPENAI),
             _hosted(
                 "openrouter",
                 "https://openrouter.ai/api/v1",

@@ -15,7 +15,7 @@ _Text = Annotated[str, Meta(min_length=1)]
 _Count = Annotated[int, Meta(ge=1)]
 _Variable = Annotated[str, Meta(pattern="^[A-Za-z_][A-Za-z0-9_]*$")]
 #: Responses are translated for every provider.
-_Dialects = Annotated[tuple[Literal["chat", "completions", "messages"], ...], Meta(min_length=1)]
+_Dialects = Annotated[tuple[Literal["chat", "completions", "messages", "responses"], ...], Meta(min_length=1)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +54,7 @@ class ProviderSection:
     dialects: Annotated[
         _Dialects | None,
         Meta(
-            description='What it speaks, of `["chat", "completions"]`; a new one: `["chat"]`. '
+            description='What it speaks, of `["chat", "completions", "responses"]`; a new one: `["chat"]`. '
             '`["messages"]`: it is called as Anthropic is.'
         ),
     ] = None
@@ -169,6 +169,9 @@ class Settings:
     idempotency_hours: Annotated[
         float, Meta(gt=0, le=720, description="Hours that an answer is kept for its `Idempotency-Key`.")
     ] = 24.0
+    background_at_once: Annotated[
+        int, Meta(ge=1, le=10_000, description="Background responses that a process runs at the same time.")
+    ] = 16
     timeouts: TimeoutSection = field(default_factory=TimeoutSection)
     providers: dict[str, ProviderSection] = field(default_factory=dict)
     models: dict[str, ModelSection] = field(default_factory=dict)

@@ -46,6 +46,9 @@ EVENTS: Mapping[str, Event] = MappingProxyType(
         "vault_failed": _event("error", "user"),
         "answer_not_kept": _event("error", "request_id"),
         "answer_not_opened": _event("error", "request_id"),
+        "events_not_kept": _event("error", "request_id"),
+        "response_not_kept": _event("error", "request_id"),
+        "response_not_opened": _event("error", "request_id"),
         "audit_failed": _event("error", "rows differences"),
         # the life of a process
         "starting": _event("info", "version pid workers host port database data_dir local"),
@@ -57,6 +60,7 @@ EVENTS: Mapping[str, Event] = MappingProxyType(
         "crashed": _event("error", "pid"),
         # the background
         "job_failed": _event("error", "job"),
+        "response_run": _event("info", _REQUEST),
         "holds_swept": _event("warning", "node nodes holds messages"),
         "entries_rolled_up": _event("info", "entries left windows"),
         "lease_lost": _event("error", "node seconds"),

@@ -15,7 +15,7 @@ from sqlalchemy import ColumnElement, Connection, LargeBinary, and_, delete, fun
 
 from writingmate.errors import Sealed
 from writingmate.storage import revisions
-from writingmate.storage.tables import answers, credentials
+from writingmate.storage.tables import answers, credentials, response_events, responses
 from writingmate.vault.box import KEY_ID, Box, key_id
 
 PROVIDER: Final = "openrouter"
@@ -144,8 +144,15 @@ def sealers(connection: Connection) -> Counter[str]:
 
 
 def answer_sealers(connection: Connection) -> Counter[str]:
-    """The same for stored answers. It reads them all, which takes its time on SQLite."""
-    return _sealers(connection, answers.c.answer)
+    """The same for stored answers and responses. It reads them all, which takes its time on SQLite."""
+    columns = (
+        answers.c.answer,
+        responses.c["items"],
+        responses.c.response,
+        responses.c.request,
+        response_events.c.sealed,
+    )
+    return sum((_sealers(connection, column) for column in columns), Counter())
 
 
 def _sealers(connection: Connection, column: ColumnElement[bytes | None]) -> Counter[str]:

@@ -22,6 +22,8 @@ from writingmate.storage.tables import (
     holds,
     invitations,
     memberships,
+    response_events,
+    responses,
     users,
     workspaces,
 )
@@ -164,7 +166,7 @@ def send_home(connection: Connection, workspace_id: str, user_id: str | None = N
 def remove(connection: Connection, workspace_id: str, *, by: str | None, now: float) -> int:
     """Delete a workspace for good; how many keys, pinned to it, were revoked with it.
 
-    Members, invitations and stored answers go; the books stay as they are.
+    Members, invitations, stored answers and responses go; the books stay as they are.
 
     Raises:
         PermissionDenied: ``by`` is no owner.
@@ -181,7 +183,7 @@ def remove(connection: Connection, workspace_id: str, *, by: str | None, now: fl
         .values(revoked_at=now)
     ).rowcount
     send_home(connection, workspace_id)
-    for table in (memberships, invitations, answers, workspaces):
+    for table in (memberships, invitations, answers, response_events, responses, workspaces):
         connection.execute(delete(table).where(table.c.workspace_id == workspace_id))
     return revoked
 
