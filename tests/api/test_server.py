@@ -27,6 +27,16 @@ from tests.api.process import main
 sys.exit(main())
 """
 
+ENDED_BEFORE_IT_SUPERVISES = """
+import signal
+from writingmate.api import server
+class Supervisor(server.Multiprocess):
+    def __init__(self, *arguments, **options):
+        signal.raise_signal(signal.SIGTERM)
+        super().__init__(*arguments, **options)
+server.Multiprocess = Supervisor
+"""
+
 
 def test_a_port_that_is_taken() -> None:
     with listen(Settings(port=0)) as taken:
@@ -63,12 +73,16 @@ def _has_version_6() -> bool:
 
 
 @asynccontextmanager
-async def process(**environment: str) -> AsyncIterator[tuple[Process, int]]:
-    """The server in a process of its own; the port it listens on."""
+async def process(before: str = "", **environment: str) -> AsyncIterator[tuple[Process, int]]:
+    """The server in a process of its own, which runs the lines ``before``; the port it listens on."""
     path = os.pathsep.join([str(ROOT), str(ROOT / "src")])
     child = await asyncio.create_subprocess_exec(
-        sys.executable, "-c", PROGRAM, stdout=PIPE, env={**os.environ, "PYTHONPATH": path, **environment}
-    )  # fmt: skip
+        sys.executable,
+        "-c",
+        before + PROGRAM,
+        stdout=PIPE,
+        env={**os.environ, "PYTHONPATH": path, **environment},
+    )
     assert child.stdout is not None
     try:
         async with asyncio.timeout(30):
@@ -137,6 +151,11 @@ async def test_what_takes_too_long_is_settled() -> None:
 async def test_an_application_that_does_not_start_is_an_exit_code(workers: str) -> None:
     async with process(TEST_FAILS="1", TEST_WORKERS=workers) as (child, _):
         assert await ended(child) == FAILED
+
+
+async def test_a_signal_that_comes_before_workers_are_supervised_ends_it() -> None:
+    async with process(ENDED_BEFORE_IT_SUPERVISES, TEST_WORKERS="2") as (child, _):
+        assert await ended(child) == 0
 
 
 async def test_several_workers_answer_on_one_port() -> None:

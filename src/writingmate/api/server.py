@@ -71,7 +71,7 @@ def run(settings: Settings, listener: socket.socket, application: str | Applicat
     restore = [(number, signal.signal(number, end)) for number in SIGNALS]
     try:
         if config.workers > 1:
-            return _run_workers(config, listener)
+            return _run_workers(server, config, listener)
         server.run(sockets=[listener])
     except SystemExit as stop:  # how uvicorn says that the application did not start
         return FAILED if stop.code else 0
@@ -83,8 +83,10 @@ def run(settings: Settings, listener: socket.socket, application: str | Applicat
         listener.close()
 
 
-def _run_workers(config: ServerConfig, listener: socket.socket) -> int:
-    supervisor = Multiprocess(config, sockets=[listener])
+def _run_workers(server: Server, config: ServerConfig, listener: socket.socket) -> int:
+    supervisor = Multiprocess(config, sockets=[listener])  # listens for signals from here on
+    if server.should_exit:
+        return 0
     supervisor.run()
     failed = any(process.exitcode == FAILED for process in supervisor.processes)
     return FAILED if failed else 0
