@@ -286,7 +286,7 @@ def _once(
 def _failover(settings: Settings) -> Failover:
     limits = settings.timeouts
     timeouts = Timeouts(limits.connect, min(limits.first, limits.deadline), limits.idle)
-    return Failover(timeouts, limits.tries, limits.deadline)
+    return Failover(timeouts, limits.tries, limits.deadline, limits.hedge)
 
 
 def _local(settings: Settings, network: HttpClient) -> LocalUpstream:

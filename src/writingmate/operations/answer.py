@@ -18,9 +18,10 @@ from writingmate.operations import counts
 from writingmate.operations.client import Client, Keeping
 from writingmate.operations.failover import Failover, Trail
 from writingmate.operations.failures import as_answer, forget_key
+from writingmate.operations.hedge import Opening, Race, Which
 from writingmate.operations.orders import Order
 from writingmate.telemetry import log, metrics
-from writingmate.types import Principal, Provider, Rate, Receipt, Usage
+from writingmate.types import Principal, Provider, Rate, Receipt, Route, Usage
 from writingmate.upstream.base import Call, Upstream
 
 
@@ -56,15 +57,16 @@ class Answer:
         self._keeping = keeping
         self._breaker = failover.breaker(order)
         self._trail: Trail | None = None  # made when something fails
+        self._began = 0.0
         self._bodies: list[bytes] = []
         self._receipt: Receipt | None = None
         self._owed = False  # the provider has been asked and has not refused
 
     async def give(self) -> None:
         """Ask and answer, by another route where one fails. Raises ApiError while nothing has been sent."""
-        began = self._failover.clock()
+        self._began = self._failover.clock()
         if self._breaker is not None and not self._breaker.closed:
-            trail = self._on_trail(began)
+            trail = self._on_trail()
             if trail.awake():
                 self._turn(trail)
         while True:
@@ -73,7 +75,7 @@ class Answer:
             except UpstreamError as error:
                 self._owed = False
                 self._report(error)
-                trail = self._on_trail(began)
+                trail = self._on_trail()
                 pause = trail.after(error)
                 if pause is None:
                     raise as_answer(error, own_key=self._own_key) from error
@@ -81,14 +83,14 @@ class Answer:
                 await asyncio.sleep(pause)
             self._turn(trail)
 
-    def _on_trail(self, began: float) -> Trail:
+    def _on_trail(self) -> Trail:
         if self._trail is None:
             identity, clamp = self._hold.request_id, self._exchange.max_tokens
             self._trail = Trail(
                 self._failover,
                 self._order,
                 self._exchange,
-                began,
+                self._began,
                 lambda order: order.exchange(identity, clamp),
             )
         return self._trail
@@ -105,11 +107,38 @@ class Answer:
         self._bodies = []
         self._hold.rerouted(route.provider.name, route.model)
 
+    def _open(self, leg: Leg) -> Opening:
+        opening = self._upstream.open(self._call(leg))
+        if not self._failover.hedge or not self._order.further or len(self._exchange.legs) > 1:
+            return opening
+        return self._hedged(opening)
+
+    def _hedged(self, opening: Opening) -> Race:
+        """A race of this call and, if it is silent, the next route's, which then is the answer's."""
+        trail, order, exchange = self._on_trail(), self._order, self._exchange
+
+        def second() -> Opening | None:
+            if not trail.hedges():
+                return None
+            self._turn(trail)
+            return self._upstream.open(self._call(self._exchange.legs[0]))
+
+        def first_serves() -> None:
+            trail.back(order, exchange)
+            self._turn(trail)
+
+        def lost(error: UpstreamError, which: Which) -> None:
+            route = order.route if which == "first" else self._order.route
+            trail.lost(route, error)
+            self._report(error, route)
+
+        return Race(opening, second, first_serves, lost, self._failover.hedge)
+
     async def _whole(self) -> None:
         bodies = self._bodies  # of a route that is called again, what came of it stays
         for leg in self._exchange.legs[len(bodies) :]:
             self._owed = True
-            async with self._upstream.open(self._call(leg)) as reply:
+            async with self._open(leg) as reply:
                 bodies.append(await reply.body())
                 self._hold.served_by(_their_id(reply.headers))
         self._bodies = []
@@ -123,7 +152,7 @@ class Answer:
         try:
             for leg in self._exchange.legs:
                 self._owed = True
-                async with self._upstream.open(self._call(leg)) as reply:
+                async with self._open(leg) as reply:
                     self._hold.served_by(_their_id(reply.headers))
                     async for frames in reply.frames(partial(self._pass, leg)):
                         out = self._exchange.feed(leg, frames)
@@ -228,10 +257,10 @@ class Answer:
                 headers["x-writingmate-remaining-messages"] = str(receipt.remaining)
         return headers
 
-    def _report(self, error: UpstreamError) -> None:
+    def _report(self, error: UpstreamError, route: Route | None = None) -> None:
         if self._own_key is not None:
             forget_key(error, self._own_key)
-        provider = self._route.provider.name
+        provider = (route or self._route).provider.name
         metrics.upstream_failed(provider, type(error).__name__)
         log.failure("upstream_failed", error, request_id=self._hold.request_id, provider=provider)
 

@@ -41,13 +41,14 @@ class Failover:
     """What one process knows of its routes, and how often it tries.
 
     ``timeouts`` are those of one call, ``tries`` how often one route is called, ``deadline`` the
-    seconds until the first byte with all calls. ``chance`` gives 0 to 1; ``clock`` steady seconds,
-    ``today`` UNIX seconds.
+    seconds until the first byte with all calls, ``hedge`` those of silence until the next route is
+    asked as well, 0 for never. ``chance`` gives 0 to 1; ``clock`` steady seconds, ``today`` UNIX seconds.
     """
 
     timeouts: Timeouts
     tries: int = 2
     deadline: float = 900.0
+    hedge: float = 0.0
     chance: Callable[[], float] = random.random
     clock: Callable[[], float] = time.monotonic
     today: Callable[[], float] = time.time
@@ -131,6 +132,27 @@ class Trail:
             seconds, outcome = self._next(judged, now), "next"
         metrics.attempted(failed.provider.name, outcome if seconds is not None else "failed")
         return seconds
+
+    def hedges(self) -> bool:
+        """The route is silent: on to the next too, if one can take the request and a call may be spent."""
+        silent, exchange = self.order, self.exchange
+        now = self._failover.clock()
+        if now >= self._ends or not silent.further or not self._budget.spend(now):
+            return False
+        if self._moves() and len(self.exchange.legs) == 1:
+            metrics.attempted(silent.route.provider.name, "hedged")
+            return True
+        self._budget.give_back()
+        self.back(silent, exchange)
+        return False
+
+    def back(self, order: Order, exchange: Exchange) -> None:
+        """To a call that was made before, which is the one that counts."""
+        self.order, self.exchange = order, exchange
+
+    def lost(self, route: Route, error: UpstreamError) -> None:
+        """A call failed while another went on."""
+        self._learn(route, verdict(error, self._failover.today()), self._failover.clock())
 
     def _learn(self, route: Route, judged: Verdict, now: float) -> None:
         breaker = self._breaker(route)

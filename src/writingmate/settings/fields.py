@@ -35,6 +35,14 @@ class TimeoutSection:
     tries: Annotated[
         int, Meta(ge=1, le=10, description="How often one provider is asked before the next is.")
     ] = 2
+    hedge: Annotated[
+        float,
+        Meta(
+            ge=0,
+            le=_DAY,
+            description="Seconds of silence until the next provider is asked as well; 0: never.",
+        ),
+    ] = 0.0
 
 
 @dataclass(frozen=True, slots=True)
