@@ -12,7 +12,10 @@ from sqlalchemy import select
 
 from tests.fakes.openai_upstream import FakeOpenAI
 from tests.live import Live, serving, settings_for
+from tests.operations import pair as pairs
+from tests.operations.pair import Pair
 from writingmate.metering.audit import audit
+from writingmate.operations.generate import Generate
 from writingmate.settings import ProviderSection, TimeoutSection
 from writingmate.storage import tables
 
@@ -64,3 +67,37 @@ def entry(gateway: Live) -> Callable[[], Any]:
             return connection.execute(select(tables.entries)).one()
 
     return read
+
+
+@pytest.fixture
+def made(monkeypatch: pytest.MonkeyPatch) -> list[Generate]:
+    """The operation of the gateway with two routes, to look at and set its clock."""
+    made: list[Generate] = []
+    begin = Generate.__init__
+
+    def keep(self: Generate, *parts: Any) -> None:
+        begin(self, *parts)
+        made.append(self)
+
+    monkeypatch.setattr(Generate, "__init__", keep)
+    return made
+
+
+@pytest.fixture
+def patience() -> TimeoutSection:
+    """How long the gateway with two routes waits; a module of tests may say otherwise."""
+    return TimeoutSection(connect=1.0, first=0.4, idle=0.4, deadline=5.0)
+
+
+@pytest.fixture
+async def pair(
+    tmp_path: Path, database_url: str, made: list[Generate], patience: TimeoutSection
+) -> AsyncIterator[Pair]:
+    """A gateway whose model has two routes, each to a fake of its own."""
+    async with pairs.fakes() as (one, two):
+        with pairs.gateway(
+            tmp_path, one.base_url, two.base_url, database_url=database_url, timeouts=patience
+        ) as live:
+            headers = {"authorization": f"Bearer {live.key}"}
+            async with httpx2.AsyncClient(base_url=live.api, headers=headers, timeout=20) as api:
+                yield Pair(one, two, live, api, made)

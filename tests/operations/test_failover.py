@@ -4,59 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Iterator
-from pathlib import Path
 from typing import Any
 
 import httpx2
 import pytest
 
-from tests.fakes.openai_upstream import FakeOpenAI, Fault
-from tests.live import Live
-from tests.operations import pair as pairs
+from tests.fakes.openai_upstream import Fault
 from tests.operations.pair import CHAT, HELLO, STREAM, Pair
 from tests.operations.test_generate import error_of, settled
-from writingmate.operations.generate import Generate
 from writingmate.upstream.breaker import IN_A_ROW, SHORTEST
 from writingmate.upstream.budget import MOST, PER_SECOND, SHARE
 
 BOTH = pytest.mark.parametrize("asked", [HELLO, STREAM], ids=["whole", "stream"])
-
-
-@pytest.fixture
-def made(monkeypatch: pytest.MonkeyPatch) -> list[Generate]:
-    """The gateway's operation, to look at and set its clock."""
-    made: list[Generate] = []
-    begin = Generate.__init__
-
-    def keep(self: Generate, *parts: Any) -> None:
-        begin(self, *parts)
-        made.append(self)
-
-    monkeypatch.setattr(Generate, "__init__", keep)
-    return made
-
-
-@pytest.fixture
-async def fakes() -> AsyncIterator[tuple[FakeOpenAI, FakeOpenAI]]:
-    async with pairs.fakes() as both:
-        yield both
-
-
-@pytest.fixture
-def live(
-    fakes: tuple[FakeOpenAI, FakeOpenAI], tmp_path: Path, database_url: str, made: list[Generate]
-) -> Iterator[Live]:
-    assert not made
-    with pairs.gateway(tmp_path, fakes[0].base_url, fakes[1].base_url, database_url=database_url) as live:
-        yield live
-
-
-@pytest.fixture
-async def pair(fakes: tuple[FakeOpenAI, FakeOpenAI], live: Live, made: list[Generate]) -> AsyncIterator[Pair]:
-    headers = {"authorization": f"Bearer {live.key}"}
-    async with httpx2.AsyncClient(base_url=live.api, headers=headers, timeout=20) as api:
-        yield Pair(*fakes, live, api, made)
 
 
 def assert_served_by_two(pair: Pair, answer: httpx2.Response, asked: dict[str, Any]) -> None:

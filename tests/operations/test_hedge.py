@@ -3,19 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
-from pathlib import Path
 from typing import Any
 
 import httpx2
 import pytest
 
-from tests.fakes.openai_upstream import FakeOpenAI, Fault
-from tests.live import Live
-from tests.operations import pair as pairs
+from tests.fakes.openai_upstream import Fault
 from tests.operations.pair import CHAT, HELLO, STREAM, Pair
 from tests.operations.test_generate import settled
-from writingmate.operations.generate import Generate
 from writingmate.settings import TimeoutSection
 
 BOTH = pytest.mark.parametrize("asked", [HELLO, STREAM], ids=["whole", "stream"])
@@ -24,41 +19,9 @@ SLOWER = Fault(delay=1.2)
 
 
 @pytest.fixture
-def made(monkeypatch: pytest.MonkeyPatch) -> list[Generate]:
-    """The gateway's operation, to look at its breakers."""
-    made: list[Generate] = []
-    begin = Generate.__init__
-
-    def keep(self: Generate, *parts: Any) -> None:
-        begin(self, *parts)
-        made.append(self)
-
-    monkeypatch.setattr(Generate, "__init__", keep)
-    return made
-
-
-@pytest.fixture
-async def fakes() -> AsyncIterator[tuple[FakeOpenAI, FakeOpenAI]]:
-    async with pairs.fakes() as both:
-        yield both
-
-
-@pytest.fixture
-def live(
-    fakes: tuple[FakeOpenAI, FakeOpenAI], tmp_path: Path, database_url: str, made: list[Generate]
-) -> Iterator[Live]:
-    assert not made
-    timeouts = TimeoutSection(connect=1.0, first=10.0, idle=10.0, deadline=20.0, tries=1, hedge=0.2)
-    urls = fakes[0].base_url, fakes[1].base_url
-    with pairs.gateway(tmp_path, *urls, database_url=database_url, timeouts=timeouts) as live:
-        yield live
-
-
-@pytest.fixture
-async def pair(fakes: tuple[FakeOpenAI, FakeOpenAI], live: Live, made: list[Generate]) -> AsyncIterator[Pair]:
-    headers = {"authorization": f"Bearer {live.key}"}
-    async with httpx2.AsyncClient(base_url=live.api, headers=headers, timeout=20) as api:
-        yield Pair(*fakes, live, api, made)
+def patience() -> TimeoutSection:
+    """Two tenths of a second of silence, and the next route is asked too."""
+    return TimeoutSection(connect=1.0, first=10.0, idle=10.0, deadline=20.0, tries=1, hedge=0.2)
 
 
 def assert_one_entry(pair: Pair, answer: httpx2.Response, route: str) -> None:
