@@ -298,7 +298,7 @@ def _discovery(
     settings: Settings, catalog: Catalog, providers: tuple[Provider, ...], network: HttpClient
 ) -> Discovery:
     async def fetch(provider: Provider) -> bytes:
-        url = f"{provider.base_url}/models"
+        url = f"{provider.base_url}{provider.list_path}"
         call = Call(url, provider.authorized(), b"", streaming=False, timeouts=LIST_TIMEOUTS, method="GET")
         async with network.open(call) as reply:
             return await reply.body()

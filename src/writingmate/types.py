@@ -14,7 +14,7 @@ from typing import Literal, NewType, TypeAlias
 ModelSlug = NewType("ModelSlug", str)
 
 Endpoint: TypeAlias = Literal["chat.completions", "completions", "responses"]
-DialectName: TypeAlias = Literal["chat", "completions", "responses", "messages"]
+DialectName: TypeAlias = Literal["chat", "completions", "responses", "messages", "gemini"]
 Tier: TypeAlias = Literal["basic", "pro", "ultimate"]
 # What a limit counts. Messages are held and settled; requests are counted over the last minute.
 Unit: TypeAlias = Literal["messages", "requests"]
@@ -169,7 +169,8 @@ class Provider:
     ``paths`` maps a dialect to the path below ``base_url``. ``key_header`` is where the key goes, a
     bearer token in ``authorization`` or itself in another. ``stream_usage`` says whether the
     provider must be asked for a stream's usage with ``stream_options.include_usage``
-    (``option``), sends it unasked and refuses the option (``always``).
+    (``option``), sends it unasked and refuses the option (``always``). ``list_path`` is where its
+    list of models is, below ``base_url``.
     """
 
     name: str
@@ -180,6 +181,7 @@ class Provider:
     stream_usage: Literal["option", "always"] = "option"
     discovers: bool = False
     key_header: str = "authorization"
+    list_path: str = "/models"
 
     def authorized(self) -> dict[str, str]:
         """The headers of a call: the row's own, and the key as the provider wants it."""

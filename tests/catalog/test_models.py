@@ -20,7 +20,18 @@ OF_THE_PAGE = {
     "openai/gpt-5-mini",
     "anthropic/claude-sonnet-4.5",
 }
-HOSTED = {"anthropic", "openai", "openrouter", "groq", "mistral", "deepseek", "xai", "together", "fireworks"}
+HOSTED = {
+    "anthropic",
+    "google",
+    "openai",
+    "openrouter",
+    "groq",
+    "mistral",
+    "deepseek",
+    "xai",
+    "together",
+    "fireworks",
+}
 MODALITIES = {"text", "image", "file", "audio", "video"}
 
 

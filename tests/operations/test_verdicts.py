@@ -7,6 +7,7 @@ from email.utils import formatdate
 
 import pytest
 
+from tests.fakes.gemini_answers import exhausted, key_refused, refusal
 from tests.fakes.openrouter import MODERATION, error
 from writingmate.errors import (
     UpstreamBroken,
@@ -43,6 +44,10 @@ def refused(status: int, body: object = None, **headers: str) -> UpstreamRefused
         *((refused(status), "next", "rest") for status in (401, 402, 403)),
         (refused(403, error(403, "Flagged.", **MODERATION)), "nowhere", "answered"),
         *((refused(status), "nowhere", "answered") for status in (400, 404, 405, 409, 413, 415, 422)),
+        (refused(400, key_refused()), "next", "rest"),
+        (refused(400, refusal(400, "FAILED_PRECONDITION", "User location is not supported")), "next", "rest"),
+        (refused(400, refusal(400, "INVALID_ARGUMENT", "API_KEY_INVALID")), "nowhere", "answered"),
+        (refused(429, exhausted("34.4s")), "next", "rest"),
         (refused(302), "next", "failed"),
     ],
     ids=str,

@@ -3,10 +3,14 @@
 ``context_length`` (OpenRouter, Together), ``context_window`` (Groq), ``max_context_length``
 (Mistral), ``max_model_len`` (vLLM) and ``meta.n_ctx_train`` (llama.cpp) mean the same. Prices are
 dollars a token as text (OpenRouter) or dollars a million tokens as numbers (Together).
+
+Google's list has names of its own: ``models`` of ``name`` (with ``models/`` before it), ``inputTokenLimit``,
+``outputTokenLimit``, ``displayName`` and ``supportedGenerationMethods``.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
@@ -22,6 +26,7 @@ MOST_MODELS = 5_000
 _CONTEXT = ("context_length", "context_window", "max_context_length", "max_model_len")
 _OTHER_KINDS = ("embedding", "image", "audio", "moderation", "rerank", "transcribe", "transcription", "video")
 _LARGEST = 1 << 40
+_OTHERWISE = re.compile(r"-(image|tts|live)\b|\bimagen-|\bveo-|\blyria-|native-audio")
 
 
 def read_list(body: bytes) -> dict[str, ModelSection]:
@@ -32,10 +37,30 @@ def read_list(body: bytes) -> dict[str, ModelSection]:
     """
     document = msgspec.json.decode(body)
     entries = document.get("data") if isinstance(document, dict) else document
+    if isinstance(document, dict) and isinstance(document.get("models"), list):
+        entries = [_usual(entry) for entry in document["models"] if _generates(entry)]
     if not isinstance(entries, list):
         raise msgspec.ValidationError("expected a list of models in `data`")
     objects = [entry for entry in entries if isinstance(entry, dict)]
     return {entry["id"]: _facts(entry) for entry in objects[:MOST_MODELS] if _writes_text(entry)}
+
+
+def _generates(entry: object) -> bool:
+    """Whether one of Google's models answers as chat wants it: not in pictures, speech or live alone."""
+    if not isinstance(entry, dict) or not isinstance(entry.get("name"), str):
+        return False
+    methods = entry.get("supportedGenerationMethods")
+    return isinstance(methods, list) and "generateContent" in methods and not _OTHERWISE.search(entry["name"])
+
+
+def _usual(entry: Mapping[str, Any]) -> dict[str, Any]:
+    """One of Google's entries as others have it."""
+    return {
+        "id": entry["name"].removeprefix("models/"),
+        "name": entry.get("displayName"),
+        "context_length": entry.get("inputTokenLimit"),
+        "max_completion_tokens": entry.get("outputTokenLimit"),
+    }
 
 
 def _writes_text(entry: Mapping[str, Any]) -> bool:

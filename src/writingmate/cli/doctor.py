@@ -225,7 +225,7 @@ async def _ask(client: HttpClient, provider: Provider) -> Finding:
     from writingmate.catalog.lists import read_list
     from writingmate.upstream.base import Call, Timeouts
 
-    url = f"{provider.base_url}/models"
+    url = f"{provider.base_url}{provider.list_path}"
     timeouts = Timeouts(connect=_SECONDS, first=_SECONDS, idle=_SECONDS)
     call = Call(url, provider.authorized(), b"", streaming=False, timeouts=timeouts, method="GET")
     name = f"provider {provider.name}"
@@ -242,9 +242,15 @@ def _reason(error: Exception) -> str:
 
 
 def _advice(provider: Provider, error: Exception) -> str:
+    from writingmate.operations.failures import refuses_key
+    from writingmate.providers import ROWS
+
     name = provider.name.upper().replace("-", "_").replace(".", "_")
-    if isinstance(error, UpstreamRefused) and error.status in {401, 402, 403}:
-        return f"It does not accept the key: check {name}_API_KEY, or api_key in the settings file."
+    key = f"{name}_API_KEY"
+    if (row := ROWS.get(provider.name)) is not None:
+        key, name = row.key_variable, row.url_variables[0].removesuffix("_BASE_URL")
+    if isinstance(error, UpstreamRefused) and (error.status in {401, 402, 403} or refuses_key(error)):
+        return f"It does not accept the key: check {key}, or api_key in the settings file."
     return (
         f"Check the address ({name}_BASE_URL, or base_url in the settings file) and that it can be reached."
     )

@@ -8,18 +8,22 @@ from typing import Protocol
 
 from writingmate.dialects.watch import Watch
 from writingmate.errors import ApiError
-from writingmate.types import DialectName
+from writingmate.types import DialectName, Usage
 from writingmate.wire import sse
 from writingmate.wire.document import Document
 
 
 @dataclass(slots=True, eq=False)
 class Leg:
-    """One call to the provider; ``index`` is its place among the exchange's legs."""
+    """One call to the provider; ``index`` is its place among the exchange's legs.
+
+    ``place`` follows the dialect's path, for dialects whose URLs say more than where they are.
+    """
 
     dialect: DialectName
     body: bytes = field(repr=False)
     index: int = 0
+    place: str = ""
 
 
 class StreamCodec(Protocol):
@@ -70,8 +74,15 @@ class Codec(Protocol):
 class SpokeStream(Protocol):
     """One leg's stream: the provider's frames in, chat's out."""
 
+    @property
+    def usage(self) -> Usage | None:
+        """What it took so far, of a stream that may stop before it says so in a frame; None if unknown."""
+
     def feed(self, frames: Sequence[bytes]) -> list[bytes]:
         """Chat's frames. What is an error becomes an error frame, the end becomes [DONE]."""
+
+    def end(self) -> list[bytes]:
+        """The provider's stream is over: chat's last frames, if it took its end to know them."""
 
 
 class Spoke(Protocol):
@@ -81,6 +92,9 @@ class Spoke(Protocol):
 
     def request(self, chat: Document) -> Document:
         """The provider's document. Raises UnsupportedParameter: refused by name."""
+
+    def place(self, model: str, *, streaming: bool) -> str:
+        """What follows the dialect's path in the URL."""
 
     def reply(self, body: bytes) -> bytes:
         """A chat completion. Raises UpstreamBroken if the body is no answer."""

@@ -22,11 +22,22 @@ class ChatAnswer:
     def whole(self, message: dict[str, Any], finish_reason: str, usage: dict[str, Any] | None) -> bytes:
         """The body of an answer that is not streamed, of one choice."""
         choice = {"index": 0, "message": message, "logprobs": None, "finish_reason": finish_reason}
-        return self._encoded("chat.completion", [choice], usage)
+        return self.several([choice], usage)
 
-    def chunk(self, delta: dict[str, Any], finish_reason: str | None = None) -> bytes:
-        """A frame with a piece of the choice."""
-        choice = {"index": 0, "delta": delta, "logprobs": None, "finish_reason": finish_reason}
+    def several(self, choices: list[dict[str, Any]], usage: dict[str, Any] | None) -> bytes:
+        """The same of any number of choices."""
+        return self._encoded("chat.completion", choices, usage)
+
+    def chunk(
+        self,
+        delta: dict[str, Any],
+        finish_reason: str | None = None,
+        *,
+        index: int = 0,
+        logprobs: dict[str, Any] | None = None,
+    ) -> bytes:
+        """A frame with a piece of a choice."""
+        choice = {"index": index, "delta": delta, "logprobs": logprobs, "finish_reason": finish_reason}
         return sse.event(self._encoded("chat.completion.chunk", [choice], None))
 
     def usage_chunk(self, usage: dict[str, Any]) -> bytes:

@@ -9,6 +9,7 @@ from typing import Literal
 from writingmate.dialects import chat, completions, edits, prompt, responses, watch
 from writingmate.dialects.base import Codec, Leg, Spoke
 from writingmate.dialects.completions_codec import CompletionsOverChat
+from writingmate.dialects.gemini import GeminiSpoke
 from writingmate.dialects.grammar import Grammar, on
 from writingmate.dialects.messages import MessagesSpoke
 from writingmate.dialects.relay import PassThrough
@@ -106,8 +107,8 @@ class Exchange:
             UnsupportedParameter: the provider's dialect cannot express something; ``param`` says what.
         """
         spoke = None
-        if "messages" in spoken and "chat" not in spoken and dialect not in spoken:
-            spoke = MessagesSpoke(slug=slug, request_id=request_id, cap=cap, created=created)
+        if "chat" not in spoken and dialect not in spoken:
+            spoke = _spoke(spoken, slug=slug, request_id=request_id, cap=cap, created=created)
         codec = _codec(
             dialect,
             request,
@@ -125,10 +126,11 @@ class Exchange:
                 edits.ask_for_usage(outgoing, stream_usage)
             if max_tokens is not None:
                 edits.clamp(outgoing, codec.target, max_tokens)
-            target = codec.target
+            target, place = codec.target, ""
             if spoke is not None:
-                target, outgoing = spoke.dialect, spoke.request(outgoing)  # noqa: PLW2901  # the same, translated
-            legs.append(Leg(target, document.encode(outgoing), index))
+                target, place = spoke.dialect, spoke.place(model, streaming=streaming)
+                outgoing = spoke.request(outgoing)  # noqa: PLW2901  # the same, translated
+            legs.append(Leg(target, document.encode(outgoing), index, place))
         read = codec.chat if isinstance(codec, ResponsesOverChat) else request
         return cls(read, codec, tuple(legs), streaming=streaming, max_tokens=max_tokens, spoke=spoke)
 
@@ -155,7 +157,9 @@ class Exchange:
 
         Raises UpstreamBroken if it ended without [DONE] and before every choice had its finish_reason.
         """
-        return self._streams[leg.index].end()
+        stream = self._streams[leg.index]
+        last = self._spoken[leg.index].end() if self._spoken else []
+        return stream.feed(last) + stream.end() if last else stream.end()
 
     def closing(self) -> bytes:
         """What ends the client's stream, once the request is settled."""
@@ -170,6 +174,15 @@ class Exchange:
         """The sum over the legs so far; None if one of them answered and reported none."""
         return watch.summed(self._watches)
 
+    @property
+    def usage_so_far(self) -> Usage | None:
+        """The same of streams that may have stopped early, by their providers' last word; None if unknown."""
+        found = [
+            seen.usage or spoken.usage for seen, spoken in zip(self._watches, self._spoken, strict=False)
+        ]
+        known = [each for each in found if each is not None]
+        return sum(known, Usage()) if known else None
+
     def observed_text(self) -> str:
         """All that the model wrote so far: text, reasoning, calls of tools."""
         return "".join(seen.text() for seen in self._watches)
@@ -178,6 +191,16 @@ class Exchange:
         """The text of the prompt, and of what a model reads beside it: tools and the answer's format."""
         native = isinstance(self._codec, ResponsesNative)
         return prompt.text(readable("responses", self._request) if native else self._request)
+
+
+def _spoke(
+    spoken: Collection[DialectName], *, slug: str, request_id: str, cap: int, created: int | None
+) -> Spoke | None:
+    if "messages" in spoken:
+        return MessagesSpoke(slug=slug, request_id=request_id, cap=cap, created=created)
+    if "gemini" in spoken:
+        return GeminiSpoke(slug=slug, request_id=request_id, created=created)
+    return None
 
 
 def _codec(

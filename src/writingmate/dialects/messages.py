@@ -79,6 +79,10 @@ class MessagesSpoke:
         said |= _translated(asked, messages_models.family(asked["model"]), self._cap)
         return {name: document.raw(value) for name, value in said.items()}
 
+    def place(self, _model: str, *, streaming: bool) -> str:  # noqa: ARG002  # both are in the body
+        """Nothing: the path says it all."""
+        return ""
+
     def reply(self, body: bytes) -> bytes:
         """A chat completion. Raises UpstreamBroken if the body is no message of Anthropic's."""
         return messages_reply.reply(body, self._answer)

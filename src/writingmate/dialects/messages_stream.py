@@ -34,9 +34,18 @@ class MessagesStream:
             "message_delta": self._finish,
         }
 
+    @property
+    def usage(self) -> None:
+        """Until it is over nothing is known of what was written."""
+        return
+
     def feed(self, frames: Sequence[bytes]) -> list[bytes]:
         """The chunks that the frames make; an error of theirs is an error frame."""
         return [chunk for frame in frames for chunk in self._chunks(frame)]
+
+    def end(self) -> list[bytes]:
+        """Its last frame has said it all."""
+        return []
 
     def _chunks(self, frame: bytes) -> Iterator[bytes]:
         data = sse.data(frame)

@@ -14,9 +14,9 @@ _NO_PARAMETERS = {"type": "object", "properties": {}}
 
 def tools(asked: list[dict[str, Any]], choice: object) -> list[dict[str, Any]]:
     """The functions, as tools; only those that an ``allowed_tools`` choice allows."""
-    allowed = _allowed(choice)
+    names = allowed(choice)
     found = [_tool(tool, f"tools[{at}]") for at, tool in enumerate(asked)]
-    return [tool for tool in found if allowed is None or tool["name"] in allowed]
+    return [tool for tool in found if names is None or tool["name"] in names]
 
 
 def tool_choice(choice: object, *, parallel: bool) -> dict[str, Any] | None:
@@ -57,16 +57,17 @@ def _choice(choice: object) -> dict[str, Any]:
     if isinstance(choice, dict) and form == "function":
         return {"type": "tool", "name": choice["function"]["name"]}
     if isinstance(choice, dict) and form == "allowed_tools":
-        allowed = choice.get("allowed_tools")
-        return _choice(allowed.get("mode", "auto") if isinstance(allowed, dict) else None)
+        inner = choice.get("allowed_tools")
+        return _choice(inner.get("mode", "auto") if isinstance(inner, dict) else None)
     raise unsupported("tool_choice", f"of '{faults.shown(str(form))}'", advice="Name a function.")
 
 
-def _allowed(choice: object) -> set[str] | None:
+def allowed(choice: object) -> set[str] | None:
+    """The names that an ``allowed_tools`` choice allows; None for any other choice."""
     if not isinstance(choice, dict) or choice.get("type") != "allowed_tools":
         return None
-    allowed = choice.get("allowed_tools")
-    listed = allowed.get("tools") if isinstance(allowed, dict) else None
+    inner = choice.get("allowed_tools")
+    listed = inner.get("tools") if isinstance(inner, dict) else None
     tools = listed if isinstance(listed, list) else []
     functions = [tool.get("function") for tool in tools if isinstance(tool, dict)]
     return {str(function.get("name")) for function in functions if isinstance(function, dict)}

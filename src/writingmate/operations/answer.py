@@ -216,6 +216,10 @@ class Answer:
         if usage is not None:
             self._hold.observe(usage)
             return
+        so_far = self._exchange.usage_so_far
+        if so_far is not None:
+            self._hold.observe(so_far, estimated=True)
+            return
         prompt, answer = self._exchange.prompt_text(), self._exchange.observed_text()
         # Should the count below be cancelled, this rough one stands: four bytes a token.
         self._hold.observe(Usage(len(prompt) // 4, len(answer) // 4), estimated=True)
@@ -236,7 +240,7 @@ class Answer:
 
     def _call(self, leg: Leg) -> Call:
         provider = self._route.provider
-        url = provider.base_url + provider.paths[leg.dialect]
+        url = provider.base_url + provider.paths[leg.dialect] + leg.place
         headers = provider.authorized()
         # OpenAI keeps it beside its own id ("Debugging requests"); others ignore it.
         headers["x-client-request-id"] = self._hold.request_id

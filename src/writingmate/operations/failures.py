@@ -7,6 +7,8 @@ refusal of a key that the caller brought is the caller's to mend.
 
 from __future__ import annotations
 
+import re
+from math import ceil
 from typing import Any
 
 import msgspec
@@ -36,7 +38,10 @@ LONGEST_WORD = 100
 _UNAVAILABLE = "The provider of this model is unavailable. Try again, or choose another model."
 _TIMED_OUT = "The provider of this model took too long to answer. Try again, or choose another model."
 _REFUSED_US = "The provider of this model refused this server's credentials. Ask the operator to check them."
-_TOO_LONG = ("prompt is too long", "exceed context limit")  # Anthropic's words for it, which has no codes
+#: Anthropic's words for it, and Google's, which have no codes.
+_TOO_LONG = ("prompt is too long", "exceed context limit", "exceeds the maximum number of tokens allowed")
+_NOT_HERE = "User location is not supported"  # Google's 400 about where this server is
+_DELAY = re.compile(rb'"retryDelay"\s*:\s*"(\d{1,9}(?:\.\d{1,9})?)s"')
 _NO_MONEY = "credit balance is too low"  # Anthropic's 400 about the operator's account
 _NO_WORDS = "The provider of this model refused the request."
 _INSTEAD = "or remove it to go on without (writingmate openrouter-key remove)."
@@ -93,6 +98,24 @@ def is_moderation(error: UpstreamRefused) -> bool:
     return error.status == FORBIDDEN and isinstance(about, dict) and "reasons" in about
 
 
+def refuses_key(error: UpstreamRefused) -> bool:
+    """Google refuses a key, and where it is used, with 400; its reason is not the caller's to choose."""
+    words = _words(error.body) if error.status == BAD_REQUEST else {}
+    details = words.get("details")
+    reasons = (
+        [each.get("reason") for each in details if isinstance(each, dict)]
+        if isinstance(details, list)
+        else []
+    )
+    return "API_KEY_INVALID" in reasons or str(words.get("message")).startswith(_NOT_HERE)
+
+
+def asked_delay(error: UpstreamRefused) -> float | None:
+    """Seconds that Google asks to wait, in the body."""
+    delay = _DELAY.search(error.body)
+    return float(delay[1]) if delay else None
+
+
 def _flagged(error: UpstreamRefused) -> PermissionDenied:
     message = clean(_text(_words(error.body).get("message")) or _NO_WORDS)
     return PermissionDenied(message, code="content_policy_violation")
@@ -111,17 +134,20 @@ def _refusal(error: UpstreamRefused) -> ApiError:
 def _cleaned(error: UpstreamRefused) -> ApiError:
     words = _words(error.body)
     message = _text(words.get("message")) or _NO_WORDS
-    if error.status == BAD_REQUEST and _NO_MONEY in message:
+    if error.status == BAD_REQUEST and (_NO_MONEY in message or refuses_key(error)):
         return BadGateway(_REFUSED_US)
     limited = error.status == TOO_MANY
+    code = None if "status" in words else _word(words.get("code"))  # Google's is the status again
     answer = ProviderRefusal(
         error.status,
         "rate_limit_error" if limited else "invalid_request_error",
         clean(message),
         param=_word(words.get("param")),
-        code=_word(words.get("code")) or ("rate_limit_exceeded" if limited else _code(message)),
+        code=code or ("rate_limit_exceeded" if limited else _code(message)),
     )
-    if after := error.headers.get("retry-after"):
+    delay = asked_delay(error)
+    after = error.headers.get("retry-after") or (None if delay is None else str(ceil(delay)))
+    if after:
         answer.headers["retry-after"] = after
     return answer
 
@@ -136,6 +162,8 @@ def _words(body: bytes) -> dict[str, Any]:
         document = msgspec.json.decode(body)
     except (msgspec.DecodeError, RecursionError):
         return {}
+    if isinstance(document, list) and len(document) == 1:
+        document = document[0]  # as Google's streams have it
     error = document.get("error", document) if isinstance(document, dict) else document
     if isinstance(error, str):
         return {"message": error}

@@ -13,7 +13,7 @@ from writingmate.errors import (
     UpstreamRefused,
     UpstreamTimeout,
 )
-from writingmate.operations.failures import is_moderation
+from writingmate.operations.failures import asked_delay, is_moderation, refuses_key
 
 SHORT: Final = 2.0
 """Seconds that a request waits for the same route because the provider asks for it."""
@@ -26,7 +26,6 @@ _TOO_MANY: Final = 429
 _OUR_SIDE: Final = 400
 _THEIR_SIDE: Final = 500
 _NO_QUOTA: Final = b"insufficient_quota"
-_DELAY: Final = re.compile(rb'"retryDelay"\s*:\s*"(\d{1,9}(?:\.\d{1,9})?)s"')
 _SECONDS: Final = re.compile(r"\d{1,9}(?:\.\d{1,9})?")
 
 
@@ -79,8 +78,7 @@ def asked_wait(error: UpstreamRefused, now: float) -> float | None:
             return max(0.0, parsedate_to_datetime(after).timestamp() - now)
         except (ValueError, OverflowError):
             return None
-    delay = _DELAY.search(error.body)
-    return float(delay[1]) if delay else None
+    return asked_delay(error)
 
 
 def _refused(error: UpstreamRefused, now: float) -> Verdict:
@@ -91,6 +89,8 @@ def _refused(error: UpstreamRefused, now: float) -> Verdict:
         return _KEY_REFUSED if _NO_QUOTA in error.body else _patient(asked_wait(error, now), "nothing")
     if status == _REQUEST_TIMEOUT or status >= _THEIR_SIDE:
         return _patient(asked_wait(error, now), "failed")
+    if refuses_key(error):
+        return _KEY_REFUSED
     return _NEXT if status < _OUR_SIDE else _OWN_MISTAKE
 
 

@@ -9,15 +9,18 @@ from dataclasses import replace
 from urllib.parse import urlsplit
 
 from writingmate.errors import ConfigurationError
-from writingmate.providers.rows import ANTHROPIC, PATHS, ROWS, Row
+from writingmate.providers.rows import ANTHROPIC, GOOGLE, PATHS, ROWS, Row
 from writingmate.settings import ProviderSection, Settings, checked_url
 from writingmate.types import DialectName, Provider
 
 OWN_KEY = "wm_v2."
 OWN_KEYS_OF = "openrouter"
 _HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
+_VERSION = re.compile(r"/v1(alpha|beta)?$")
 _CONNECTION_HEADERS = frozenset({"host", "content-length", "transfer-encoding", "connection", "upgrade"})
-_KEY_HEADERS = frozenset({"authorization", "proxy-authorization", "x-api-key", "api-key", "cookie"})
+_KEY_HEADERS = frozenset(
+    {"authorization", "proxy-authorization", "x-api-key", "x-goog-api-key", "api-key", "cookie"}
+)
 _EMPTY = ProviderSection()
 
 
@@ -91,11 +94,10 @@ def _further(name: str, settings: Settings) -> Provider:
 
 
 def _alike(section: ProviderSection, name: str, base_url: str) -> Row:
-    """One that speaks Anthropic's dialect only is called as Anthropic is."""
+    """One that speaks only the dialect of Anthropic or of Google is called as they are."""
     row = Row(name=name, base_url=base_url, key_variable="", url_variables=())
-    if section.dialects != ANTHROPIC.dialects:
-        return row
-    return replace(row, dialects=section.dialects, headers=ANTHROPIC.headers, key_header=ANTHROPIC.key_header)
+    like = next((each for each in (ANTHROPIC, GOOGLE) if each.dialects == section.dialects), row)
+    return replace(like, name=name, base_url=base_url, key_variable="", url_variables=())
 
 
 def _joined(
@@ -111,6 +113,7 @@ def _joined(
         stream_usage=row.stream_usage,
         discovers=row.self_hosted if section.discover is None else section.discover,
         key_header=row.key_header,
+        list_path=row.list_path,
     )
 
 
@@ -154,9 +157,10 @@ def _address(row: Row, section: ProviderSection | None, settings: Settings) -> s
 
 
 def _versioned(base_url: str, row: Row) -> str:
-    """Addresses usually leave out the version: those of self-hosted servers, and Anthropic's."""
-    left_out = not base_url.endswith("/v1") if row.add_version else not urlsplit(base_url).path
-    return f"{base_url}/v1" if left_out and (row.add_version or row.self_hosted) else base_url
+    """Addresses usually leave out the version: those of self-hosted servers, Anthropic's and Google's."""
+    if row.add_version:
+        return base_url if _VERSION.search(base_url) else f"{base_url}/{row.add_version}"
+    return f"{base_url}/v1" if row.self_hosted and not urlsplit(base_url).path else base_url
 
 
 def _ollama_host(text: str) -> str:

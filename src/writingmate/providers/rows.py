@@ -15,6 +15,8 @@ Sources are the providers' own reference pages, read in November 2026:
   and refuses ``store`` true. OpenRouter's follows OpenResponses. These rows speak chat; ``dialects`` of
   a provider's settings says otherwise.
 * Anthropic's own clients add ``/v1/messages`` to ANTHROPIC_BASE_URL, which is set without ``/v1``.
+* Google's own clients add ``/v1beta`` to GOOGLE_GEMINI_BASE_URL. Its list comes in pages of 50 unless
+  asked for more, at most 1,000, which is many times what there is. A key in a URL would be in logs.
 """
 
 from __future__ import annotations
@@ -30,6 +32,7 @@ PATHS: Mapping[DialectName, str] = MappingProxyType(
     {
         "chat": "/chat/completions",
         "completions": "/completions",
+        "gemini": "/models",
         "messages": "/messages",
         "responses": "/responses",
     }
@@ -46,7 +49,8 @@ class Row:
     ``key_variable`` holds its key, ``url_variables`` point elsewhere (the first one set counts).
     One that is ``self_hosted`` needs no key: it is configured by saying where it is, its addresses
     may leave out ``/v1``, and its models are asked for, since nobody else knows them. Where the
-    provider's own clients ``add_version``, so do we. ``key_header`` is where the key goes.
+    provider's own clients ``add_version``, so do we. ``key_header`` is where the key goes, ``list_path``
+    where the list of models is.
     """
 
     name: str
@@ -57,8 +61,9 @@ class Row:
     stream_usage: Literal["option", "always"] = "option"
     headers: Mapping[str, str] = field(default_factory=dict)
     self_hosted: bool = False
-    add_version: bool = False
+    add_version: str = ""
     key_header: str = "authorization"
+    list_path: str = "/models"
 
 
 def _hosted(
@@ -100,8 +105,19 @@ ANTHROPIC = Row(
     url_variables=("ANTHROPIC_BASE_URL",),
     dialects=("messages",),
     headers={"anthropic-version": "2023-06-01"},
-    add_version=True,
+    add_version="v1",
     key_header="x-api-key",
+)
+
+GOOGLE = Row(
+    name="google",
+    base_url="https://generativelanguage.googleapis.com/v1beta",
+    key_variable="GEMINI_API_KEY",
+    url_variables=("GEMINI_BASE_URL", "GOOGLE_GEMINI_BASE_URL"),
+    dialects=("gemini",),
+    add_version="v1beta",
+    key_header="x-goog-api-key",
+    list_path="/models?pageSize=1000",
 )
 
 ROWS: Mapping[str, Row] = MappingProxyType(
@@ -121,6 +137,7 @@ ROWS: Mapping[str, Row] = MappingProxyType(
             _hosted("together", "https://api.together.ai/v1", _BOTH),
             _hosted("fireworks", "https://api.fireworks.ai/inference/v1", _BOTH),
             ANTHROPIC,
+            GOOGLE,
             _self_hosted("ollama", "http://127.0.0.1:11434/v1", "OLLAMA_HOST"),
             _self_hosted("vllm", "http://127.0.0.1:8000/v1"),
             _self_hosted("llamacpp", "http://127.0.0.1:8080/v1"),

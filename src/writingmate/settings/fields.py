@@ -15,7 +15,9 @@ _Text = Annotated[str, Meta(min_length=1)]
 _Count = Annotated[int, Meta(ge=1)]
 _Variable = Annotated[str, Meta(pattern="^[A-Za-z_][A-Za-z0-9_]*$")]
 #: Responses are translated for every provider.
-_Dialects = Annotated[tuple[Literal["chat", "completions", "messages", "responses"], ...], Meta(min_length=1)]
+_Dialects = Annotated[
+    tuple[Literal["chat", "completions", "gemini", "messages", "responses"], ...], Meta(min_length=1)
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +65,7 @@ class ProviderSection:
         _Dialects | None,
         Meta(
             description='What it speaks, of `["chat", "completions", "responses"]`; a new one: `["chat"]`. '
-            '`["messages"]`: it is called as Anthropic is.'
+            '`["messages"]`: it is called as Anthropic is; `["gemini"]`: as Google is.'
         ),
     ] = None
     headers: Annotated[dict[str, str], Meta(description="Further headers of every request to it.")] = field(
