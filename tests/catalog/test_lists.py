@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
+from tests.fakes.gemini_answers import listed
 from writingmate.catalog.lists import MOST_MODELS, read_list
 from writingmate.catalog.models import is_price
 from writingmate.settings import ModelSection
@@ -42,6 +43,17 @@ def test_openrouter() -> None:
         input_modalities=("text", "image"),
         pricing=Pricing("0.3", "2.5"),
     )
+
+
+def test_google_has_names_of_its_own() -> None:
+    body = json.dumps({**listed(("gemini-3.8-flash",)), "nextPageToken": "x"}).encode()
+    assert read_list(body) == {
+        "gemini-3.8-flash": ModelSection(
+            name="Gemini-3.8-Flash", context_length=1_048_576, max_output_tokens=65_536
+        )
+    }
+    odd = [1, {"name": 1}, {"name": "models/x"}, {"name": "models/y", "supportedGenerationMethods": 1}]
+    assert read_list(json.dumps({"models": odd}).encode()) == {}
 
 
 def test_together_sends_a_bare_list_with_prices_a_million() -> None:

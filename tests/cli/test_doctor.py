@@ -8,6 +8,7 @@ import pytest
 
 from tests.cli.commands import Commands
 from tests.fakes.anthropic_upstream import FakeAnthropic
+from tests.fakes.gemini_upstream import FakeGemini
 from tests.fakes.openai_upstream import FakeOpenAI, Fault
 from writingmate.local import rows
 
@@ -39,6 +40,16 @@ async def test_anthropic_is_asked_in_its_own_way(commands: Commands) -> None:
         refused = await examined(commands, status=1)
     assert found["provider anthropic"]["detail"].endswith("/v1/models: 3 text models")
     assert "check ANTHROPIC_API_KEY" in refused["provider anthropic"]["advice"]
+
+
+async def test_google_is_asked_in_its_own_way(commands: Commands) -> None:
+    async with FakeGemini(key=KEY) as fake:
+        commands.environ |= {"GEMINI_API_KEY": KEY, "GEMINI_BASE_URL": fake.host}
+        found = await examined(commands)
+        commands.environ |= {"GEMINI_API_KEY": "AIza-another"}
+        refused = await examined(commands, status=1)
+    assert found["provider google"]["detail"].endswith("/v1beta/models?pageSize=1000: 3 text models")
+    assert "check GEMINI_API_KEY" in refused["provider google"]["advice"]
 
 
 async def test_a_refused_key_an_odd_answer_and_a_silent_host_say_what_to_do(commands: Commands) -> None:

@@ -23,7 +23,10 @@ CODECS = {
     "completions_over_chat",
     "chat_over_messages",
     "completions_over_messages",
+    "chat_over_gemini",
+    "completions_over_gemini",
     "responses",
+    "responses_over_gemini",
     "responses_over_messages",
     "responses_over_chat",
 }

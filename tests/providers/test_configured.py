@@ -295,3 +295,29 @@ def test_whoever_speaks_anthropics_dialect_is_called_like_it() -> None:
     provider = only(given({"mine": section(base_url=address, api_key="k-2", dialects=("messages",))}))
     assert (provider.name, provider.base_url) == ("mine", address)
     assert provider.authorized() == {"anthropic-version": "2023-06-01", "x-api-key": "k-2"}
+
+
+@pytest.mark.parametrize(
+    ("address", "called"),
+    [
+        ("https://generativelanguage.googleapis.com", "https://generativelanguage.googleapis.com/v1beta"),
+        ("https://proxy/google/", "https://proxy/google/v1beta"),
+        ("https://proxy/v1beta", "https://proxy/v1beta"),
+        ("https://proxy/v1", "https://proxy/v1"),
+    ],
+)
+@pytest.mark.parametrize("variable", ["GEMINI_BASE_URL", "GOOGLE_GEMINI_BASE_URL"])
+def test_google_is_called_as_its_own_clients_do(variable: str, address: str, called: str) -> None:
+    provider = only(given(GEMINI_API_KEY="k-1", **{variable: address}))
+    assert (provider.name, provider.base_url) == ("google", called)
+    assert dict(provider.paths) == {"gemini": "/models"}
+    assert provider.authorized() == {"x-goog-api-key": "k-1"}
+    assert "k-1" not in repr(provider)
+
+
+def test_whoever_speaks_googles_dialect_is_called_like_it() -> None:
+    address = "https://elsewhere.example/v1beta"
+    provider = only(given({"mine": section(base_url=address, api_key="k-2", dialects=("gemini",))}))
+    assert (provider.name, provider.base_url) == ("mine", address)
+    assert provider.authorized() == {"x-goog-api-key": "k-2"}
+    assert provider.list_path == ROWS["google"].list_path

@@ -120,9 +120,12 @@ def _translated(asked: dict[str, Any], family: Family) -> dict[str, Any]:
     if conversation.system:
         said["systemInstruction"] = {"parts": conversation.system}
     said |= _tools(asked)
+    form = _form(asked)
+    if form and "tools" in said and not family.signs:
+        raise unsupported("response_format", "together with 'tools',", advice="Send one of them.")
     if asked.get("service_tier") in _TIERS:
         said["serviceTier"] = asked["service_tier"]
-    config = _limits(asked) | _sampling(asked) | _logprobs(asked) | _form(asked) | _thinking(asked, family)
+    config = _limits(asked) | _sampling(asked) | _logprobs(asked) | form | _thinking(asked, family)
     return said | {"generationConfig": config} if config else said
 
 

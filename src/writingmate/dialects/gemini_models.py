@@ -27,8 +27,8 @@ class Family:
     """Models alike.
 
     ``budgets`` or ``levels`` translate reasoning_effort, neither for models that do not think. ``stops``
-    says whether thinking can be turned off, ``signs`` whether a call without a thought signature is
-    refused and results may hold pictures, which came with the same generation.
+    says whether thinking can be turned off. With ``signs`` a call without a thought signature is refused;
+    results that hold pictures, and tools together with answers in JSON, came with the same generation.
     """
 
     names: str

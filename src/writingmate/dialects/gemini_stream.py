@@ -31,6 +31,7 @@ class GeminiStream:
         self._candidates: dict[int, Candidate] = {}
         self._last: dict[str, Any] = {}
         self._blocked = False
+        self._failed = False
 
     @property
     def usage(self) -> Usage | None:
@@ -43,9 +44,9 @@ class GeminiStream:
         return [chunk for frame in frames for chunk in self._chunks(frame)]
 
     def end(self) -> list[bytes]:
-        """The ends of all choices, the usage and [DONE]; nothing if the stream was cut."""
+        """The ends of all choices, the usage and [DONE]; nothing if the stream was cut or has failed."""
         reasons = [candidate.reason for candidate in self._candidates.values()]
-        if None in reasons or not (reasons or self._blocked):
+        if self._failed or None in reasons or not (reasons or self._blocked):
             return []
         ends = [
             self._answer.chunk({}, candidate.finish_reason, index=place)
@@ -67,7 +68,7 @@ class GeminiStream:
             return
         said = choices.members(data)
         if not said or said.get("error"):
-            yield _failure(said.get("error") or data[:_LONGEST_DETAIL].decode("utf-8", "replace"))
+            yield self._failure(said.get("error") or data[:_LONGEST_DETAIL].decode("utf-8", "replace"))
             return
         if isinstance(said.get("usageMetadata"), dict):
             self._last = {"usageMetadata": said["usageMetadata"]}
@@ -82,7 +83,7 @@ class GeminiStream:
             candidate = self._candidates[place] = Candidate(self._reading, place)
         deltas = list(candidate.deltas(said))
         if candidate.faulty:
-            yield _failure(f"the candidate ended with {candidate.reason}")
+            yield self._failure(f"the candidate ended with {candidate.reason}")
             return
         if not opened:
             yield self._answer.chunk(_OPENING, index=place)
@@ -91,6 +92,10 @@ class GeminiStream:
             with_tokens, tokens = (tokens, None) if "content" in delta else (None, tokens)
             for piece in _pieces(delta):
                 yield self._answer.chunk(piece, index=place, logprobs=with_tokens)
+
+    def _failure(self, error: object) -> bytes:
+        self._failed = True
+        return sse.event(msgspec.json.encode({"error": error}))
 
 
 def _pieces(delta: dict[str, Any]) -> Iterator[dict[str, Any]]:
@@ -102,7 +107,3 @@ def _pieces(delta: dict[str, Any]) -> Iterator[dict[str, Any]]:
     function = call["function"]
     yield {**delta, "tool_calls": [call | {"function": function | {"arguments": ""}}]}
     yield {"tool_calls": [{"index": call["index"], "function": {"arguments": function["arguments"]}}]}
-
-
-def _failure(error: object) -> bytes:
-    return sse.event(msgspec.json.encode({"error": error}))
