@@ -7,7 +7,16 @@ from typing import Any
 
 import msgspec
 import pytest
-from google.genai.types import BlockedReason, FinishReason
+from google.genai.types import (
+    BlockedReason,
+    Candidate,
+    FinishReason,
+    FunctionCall,
+    GenerateContentResponse,
+    GenerateContentResponseUsageMetadata,
+    LogprobsResult,
+    Part,
+)
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -182,6 +191,21 @@ def test_an_empty_answer_is_one() -> None:
     assert "usage" not in made
 
 
+def test_a_signature_of_text_is_the_messages() -> None:
+    parts = [{"text": "x"}, {"text": "", "thoughtSignature": "c2lnbmVk"}]
+    message = whole({"candidates": [{"content": {"parts": parts}}]})["choices"][0]["message"]
+    assert (message["content"], message["extra_content"]) == (
+        "x",
+        {"google": {"thought_signature": "c2lnbmVk"}},
+    )
+    (entry,) = message["reasoning_details"]
+    assert (entry["data"], "id" in entry) == ("c2lnbmVk", False)
+
+
+def test_a_frame_without_data_says_nothing() -> None:
+    assert spoke().stream().feed([b"data: \n\n", b": still here\n\n"]) == []
+
+
 def test_a_frame_that_is_no_object_is_an_error() -> None:
     (failure,) = spoke().stream().feed([b"data: <html>\n\n"])
     assert msgspec.json.decode(sse.data(failure)) == {"error": "<html>"}
@@ -268,3 +292,75 @@ def test_whatever_comes_whole_is_an_answer_or_none(event: dict[str, Any]) -> Non
     except UpstreamBroken:
         return
     assert made["choices"]
+
+
+#: What is read of an answer, by Google's types of it.
+READ: dict[Any, set[str]] = {
+    GenerateContentResponse: {"candidates", "prompt_feedback", "usage_metadata"},
+    Candidate: {"content", "finish_reason", "index", "logprobs_result"},
+    Part: {"function_call", "text", "thought", "thought_signature"},
+    FunctionCall: {"id", "name", "args"},
+    GenerateContentResponseUsageMetadata: {
+        "prompt_token_count",
+        "candidates_token_count",
+        "thoughts_token_count",
+        "cached_content_token_count",
+        "tool_use_prompt_token_count",
+        "total_token_count",
+    },
+    LogprobsResult: {"chosen_candidates", "top_candidates"},
+}
+#: What is not: about the call, the same in other words, or only there if it is asked for, which it is not.
+LEFT_OUT: dict[Any, set[str]] = {
+    GenerateContentResponse: {
+        "sdk_http_response",
+        "create_time",
+        "model_version",
+        "response_id",
+        "model_status",
+        "automatic_function_calling_history",
+        "parsed",
+    },
+    Candidate: {
+        "citation_metadata",
+        "finish_message",
+        "token_count",
+        "grounding_metadata",
+        "avg_logprobs",
+        "safety_ratings",
+        "url_context_metadata",
+        "continuation_token",
+    },
+    Part: {
+        "media_resolution",
+        "code_execution_result",
+        "executable_code",
+        "file_data",
+        "function_response",
+        "inline_data",
+        "video_metadata",
+        "tool_call",
+        "tool_response",
+        "part_metadata",
+        "audio_transcription",
+        "media_processing",
+        "speech_metadata",
+        "document_metadata",
+        "spreadsheet_metadata",
+        "audio_metadata",
+    },
+    FunctionCall: {"partial_args", "will_continue"},
+    GenerateContentResponseUsageMetadata: {
+        "cache_tokens_details",
+        "candidates_tokens_details",
+        "prompt_tokens_details",
+        "tool_use_prompt_tokens_details",
+        "traffic_type",
+    },
+    LogprobsResult: {"log_probability_sum"},
+}
+
+
+@pytest.mark.parametrize("kind", READ, ids=lambda kind: str(kind.__name__))
+def test_every_member_of_an_answer_is_read_or_left_out_knowingly(kind: Any) -> None:
+    assert READ[kind] | LEFT_OUT[kind] == set(kind.model_fields)
