@@ -202,6 +202,16 @@ def test_a_signature_of_text_is_the_messages() -> None:
     assert (entry["data"], "id" in entry) == ("c2lnbmVk", False)
 
 
+def test_a_message_carries_one_signature_of_text_however_many_come() -> None:
+    signed = [{"text": "x", "thoughtSignature": each} for each in ("b25l", "dHdv")]
+    made = chunks(*({"candidates": [{"content": {"parts": [part]}}]} for part in signed))
+    deltas = [chunk["choices"][0]["delta"] for chunk in made]
+    carried = [delta["extra_content"] for delta in deltas if "extra_content" in delta]
+    assert carried == [{"google": {"thought_signature": "b25l"}}]
+    details = [entry for delta in deltas for entry in delta.get("reasoning_details", ())]
+    assert [(entry["data"], entry["index"]) for entry in details] == [("b25l", 0), ("dHdv", 1)]
+
+
 def test_a_frame_without_data_says_nothing() -> None:
     assert spoke().stream().feed([b"data: \n\n", b": still here\n\n"]) == []
 
@@ -245,6 +255,20 @@ def test_what_a_stream_took_is_known_before_its_end() -> None:
     begun.feed(leg, framed(said("", "STOP")))
     begun.end(leg)
     assert begun.usage == begun.usage_so_far == Usage(9, 5, 0, 3)
+
+
+def test_of_several_calls_it_is_known_if_it_is_of_all_that_answered() -> None:
+    request = document.parse(b'{"model": "a/b", "prompt": ["x", "y"], "stream": true}')
+    begun = Exchange.begin("completions", request, ["gemini"], model="m", slug="a/b", request_id="r")
+    one, two = begun.legs
+    counts = {"promptTokenCount": 9, "candidatesTokenCount": 2}
+    begun.feed(one, framed(said("x", "STOP", usageMetadata=counts)))
+    begun.end(one)
+    assert begun.usage_so_far == Usage(9, 2)
+    begun.feed(two, framed(said("y")))
+    assert begun.usage_so_far is None
+    begun.feed(two, framed(said("y", usageMetadata=counts)))
+    assert begun.usage_so_far == Usage(18, 4)
 
 
 STREAM = b"".join(

@@ -177,11 +177,10 @@ class Exchange:
     @property
     def usage_so_far(self) -> Usage | None:
         """The same of streams that may have stopped early, by their providers' last word; None if unknown."""
-        found = [
-            seen.usage or spoken.usage for seen, spoken in zip(self._watches, self._spoken, strict=False)
-        ]
+        both = zip(self._watches, self._spoken, strict=False)
+        found = [seen.usage or spoken.usage for seen, spoken in both if seen.heard]
         known = [each for each in found if each is not None]
-        return sum(known, Usage()) if known else None
+        return sum(known, Usage()) if known and len(known) == len(found) else None
 
     def observed_text(self) -> str:
         """All that the model wrote so far: text, reasoning, calls of tools."""

@@ -57,6 +57,7 @@ class Candidate:
         self._calls = 0
         self._details = 0
         self._said = False
+        self._signed = False
 
     @property
     def faulty(self) -> bool:
@@ -94,7 +95,10 @@ class Candidate:
                 self._said = True
                 yield {"content": text}
             if signature is not None:
-                yield gemini_thoughts.carried(signature) | self._detail(signature, None)
+                # A message has room for one, and clients that join a stream would join two of them.
+                extra = {} if self._signed else gemini_thoughts.carried(signature)
+                self._signed = True
+                yield extra | self._detail(signature, None)
 
     def _call(self, call: dict[str, Any], signature: str | None) -> Iterator[dict[str, Any]]:
         if self._calls and not self._reading.parallel:
