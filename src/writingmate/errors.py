@@ -14,6 +14,7 @@
     │   ├── UpstreamUnreachable      … no connection, or it closed before answering
     │   ├── UpstreamTimeout          … too slow
     │   ├── UpstreamBroken           … or it died in the middle of an answer
+    │   ├── UpstreamErred            … or it is an error inside a 200, with a status of its own: both of these
     │   └── UpstreamNotReady         … it is being set up: the caller is told so, and when to come back
     └── ApiError                     has a status, type, code and param: the OpenAI envelope
         ├── InvalidRequest           400   UnsupportedParameter 400
@@ -96,6 +97,18 @@ class UpstreamTimeout(UpstreamError):
 
 class UpstreamBroken(UpstreamError):
     """The answer stopped in the middle or was not what its dialect allows."""
+
+
+class UpstreamErred(UpstreamRefused, UpstreamBroken):
+    """The answer began well (200) and is an error all the same, with an HTTP status as its code.
+
+    It is to be judged as that status; ``body`` is ``{"error": …}``, the provider's own words.
+    """
+
+    def __init__(self, status: int, body: bytes, detail: str) -> None:
+        super().__init__(status, {}, body)
+        self.detail = detail
+        self.args = (detail,)
 
 
 class UpstreamNotReady(UpstreamError):

@@ -95,6 +95,8 @@ def test_what_others_call_it(entry: dict[str, Any], expected: ModelSection) -> N
         {"created": -1, "context_length": 0, "max_completion_tokens": True, "top_provider": None},
         {"pricing": {"prompt": "-1", "completion": "-1"}},
         {"pricing": {"prompt": "0.1"}},
+        {"pricing": {"prompt": "2000000", "completion": "0"}},
+        {"pricing": {"prompt": "1.000001", "completion": "1"}},
         {"pricing": {"prompt": "0e-99999", "completion": "0"}},
         {"context_length": 1e300, "meta": {"n_ctx_train": []}},
         {"name": "\x1b[31m", "architecture": {"input_modalities": [1]}},
@@ -148,4 +150,4 @@ def test_whatever_a_provider_sends_is_read_and_can_be_kept(entries: list[dict[st
     kept = msgspec.json.decode(msgspec.json.encode(found), type=dict[str, ModelSection])
     assert kept == found
     for row in found.values():
-        assert row.pricing is None or is_price(row.pricing.input)
+        assert row.pricing is None or (is_price(row.pricing.input) and is_price(row.pricing.output))

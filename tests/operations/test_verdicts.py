@@ -17,7 +17,8 @@ from writingmate.errors import (
     UpstreamTimeout,
     UpstreamUnreachable,
 )
-from writingmate.operations.verdicts import KEY_REST, SHORT, asked_wait, verdict
+from writingmate.operations.verdicts import KEY_REST, SHORT, verdict
+from writingmate.operations.waits import asked_wait
 
 NOW = 1_790_000_000.0
 

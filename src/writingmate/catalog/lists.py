@@ -111,7 +111,8 @@ def _amount(value: object, times: int) -> str | None:
     if isinstance(value, bool) or not isinstance(value, (str, int, float)) or not is_price(str(value)):
         return None
     text = f"{Decimal(str(value)) * times:f}"
-    return text.rstrip("0").rstrip(".") if "." in text else text
+    text = text.rstrip("0").rstrip(".") if "." in text else text
+    return text if is_price(text) else None
 
 
 def _whole(entry: Mapping[str, Any], *keys: str) -> int | None:

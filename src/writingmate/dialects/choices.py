@@ -31,3 +31,11 @@ def place(choice: dict[str, Any]) -> int:
     """A choice's index; the only choice may come without."""
     index = choice.get("index")
     return index if type(index) is int else 0
+
+
+def is_empty(choice: dict[str, Any]) -> bool:
+    """Whether a choice of a frame says nothing at all but whose turn it is."""
+    delta = choice.get("delta")
+    said = delta if isinstance(delta, dict) else {}
+    told = any(value for name, value in said.items() if name != "role")
+    return not told and not choice.get("finish_reason") and not choice.get("logprobs")

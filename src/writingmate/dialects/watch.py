@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from writingmate.dialects import chat, choices, usage
+from writingmate.dialects import chat, choices, inner_errors, usage
 from writingmate.errors import UpstreamBroken
 from writingmate.types import Usage
 from writingmate.wire import sse
@@ -20,6 +20,7 @@ _FOLD = 64 * 1024
 _LONGEST_DETAIL = 300
 #: What reading bytes that are no JSON raises.
 UNREADABLE = (msgspec.DecodeError, ValueError, RecursionError)
+_DUMMY = 512  # bytes: no choice that says nothing is longer
 _NOTHING = frozenset((b"", b"null", b"false", b'""', b"{}", b"[]"))
 
 
@@ -135,7 +136,9 @@ class Watch:
     def _inspect(self, data: bytes) -> bool:
         head = _head(data)
         self._report(head)
-        return self._pass_usage or _answers(head) or not _says_something(head.usage)
+        if self._pass_usage or not _says_something(head.usage):
+            return True
+        return _answers(head) and not _only_reports(head)
 
     def _report(self, head: _Head) -> None:
         reported = usage.read(head.usage) or _usage_at_groq(head) or _usage_at_moonshot(head)
@@ -190,11 +193,11 @@ def _head(data: bytes) -> _Head:
 def _raise_error(head: _Head) -> None:
     """Raise UpstreamBroken for an error at the top, in Groq's own place, or as a choice's end."""
     if _says_something(head.error):
-        raise UpstreamBroken(f"the answer is an error: {excerpt(bytes(head.error))}")
-    if choices.members(bytes(head.x_groq)).get("error"):
-        raise UpstreamBroken(f"the answer is an error: {excerpt(bytes(head.x_groq))}")
-    if any(choice.get("finish_reason") == "error" for choice in _choices(head)):
-        raise UpstreamBroken(f"a choice finished with an error: {excerpt(bytes(head.choices))}")
+        raise inner_errors.error_of(_value(head.error), bytes(head.error))
+    if said := choices.members(bytes(head.x_groq)).get("error"):
+        raise inner_errors.error_of(said, bytes(head.x_groq))
+    if broken := inner_errors.of_choices(_choices(head), bytes(head.choices)):
+        raise broken
 
 
 def _choices(head: _Head) -> list[dict[str, Any]]:
@@ -203,6 +206,18 @@ def _choices(head: _Head) -> list[dict[str, Any]]:
 
 def _answers(head: _Head) -> bool:
     return bytes(memoryview(head.choices)[:1]) == b"[" and not chat.is_empty_array(head.choices)
+
+
+def _only_reports(head: _Head) -> bool:
+    """OpenRouter's and Azure's usage comes with a choice that says nothing (WIRE §5.3)."""
+    return len(memoryview(head.choices)) < _DUMMY and all(map(choices.is_empty, _choices(head)))
+
+
+def _value(raw: msgspec.Raw) -> object:
+    try:
+        return msgspec.json.decode(raw)
+    except UNREADABLE:
+        return None
 
 
 def _says_something(raw: msgspec.Raw) -> bool:

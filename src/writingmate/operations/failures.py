@@ -7,11 +7,8 @@ refusal of a key that the caller brought is the caller's to mend.
 
 from __future__ import annotations
 
-import re
 from math import ceil
-from typing import Any
-
-import msgspec
+from time import time
 
 from writingmate.errors import (
     ApiError,
@@ -19,6 +16,7 @@ from writingmate.errors import (
     GatewayTimeout,
     PermissionDenied,
     ProviderRefusal,
+    RateLimited,
     Unauthenticated,
     Unavailable,
     UpstreamError,
@@ -26,6 +24,8 @@ from writingmate.errors import (
     UpstreamRefused,
     UpstreamTimeout,
 )
+from writingmate.operations import words
+from writingmate.operations.waits import asked_wait
 from writingmate.redaction import KEY, clean
 
 BAD_REQUEST = 400
@@ -33,16 +33,13 @@ NO_CREDITS = 402
 FORBIDDEN = 403
 TOO_MANY = 429
 CALLERS_OWN = frozenset({400, 404, 409, 413, 415, 422, TOO_MANY})
-LONGEST_WORD = 100
 
 _UNAVAILABLE = "The provider of this model is unavailable. Try again, or choose another model."
 _TIMED_OUT = "The provider of this model took too long to answer. Try again, or choose another model."
 _REFUSED_US = "The provider of this model refused this server's credentials. Ask the operator to check them."
-#: Anthropic's words for it, and Google's, which have no codes.
-_TOO_LONG = ("prompt is too long", "exceed context limit", "exceeds the maximum number of tokens allowed")
 _NOT_HERE = "User location is not supported"  # Google's 400 about where this server is
-_DELAY = re.compile(rb'"retryDelay"\s*:\s*"(\d{1,9}(?:\.\d{1,9})?)s"')
 _NO_MONEY = "credit balance is too low"  # Anthropic's 400 about the operator's account
+_IN_FLIGHT = "openrouter_in_flight_budget"
 _NO_WORDS = "The provider of this model refused the request."
 _INSTEAD = "or remove it to go on without (writingmate openrouter-key remove)."
 _OWN_REFUSED = f"OpenRouter refused your own key. Set another (writingmate openrouter-key set), {_INSTEAD}"
@@ -53,6 +50,10 @@ _OWN_EMPTY = (
 _OWN_FORBIDDEN = (
     "OpenRouter does not allow this to your own key: its limit is used up, or it may not use this model. "
     f"Change that at OpenRouter, set another key (writingmate openrouter-key set), {_INSTEAD}"
+)
+_OWN_BUSY = (
+    "Your OpenRouter account cannot pay for more requests at the same time. Try again when those under way "
+    "are over, or add credits there."
 )
 _OWN_KEY = {401: _OWN_REFUSED, NO_CREDITS: _OWN_EMPTY, FORBIDDEN: _OWN_FORBIDDEN}
 
@@ -67,7 +68,7 @@ def as_answer(error: UpstreamError, *, own_key: str | None = None) -> ApiError:
         forget_key(error, own_key)
     match error:
         case UpstreamRefused() if own_key is not None and error.status in _OWN_KEY:
-            return _flagged(error) if is_moderation(error) else rejected(error.status)
+            return _own(error)
         case UpstreamRefused():
             return _refusal(error)
         case UpstreamNotReady():
@@ -93,37 +94,55 @@ def forget_key(error: UpstreamError, own_key: str) -> None:
 
 
 def is_moderation(error: UpstreamRefused) -> bool:
-    """OpenRouter's 403 is also for a prompt that a model's moderation flagged: then it says why."""
-    about = _words(error.body).get("metadata")
-    return error.status == FORBIDDEN and isinstance(about, dict) and "reasons" in about
+    """OpenRouter's 403 is also for a prompt that it or a model's moderation flagged: then it says why.
+
+    ``reasons`` are the moderation's, ``patterns`` those of a guardrail that the account's owner has set.
+    """
+    return error.status == FORBIDDEN and not {"reasons", "patterns"}.isdisjoint(_metadata(error))
+
+
+def is_passing(error: UpstreamRefused) -> bool:
+    """OpenRouter's 402 is also for what is under way at the moment, though there are credits."""
+    return error.status == NO_CREDITS and _metadata(error).get("limit_source") == _IN_FLIGHT
+
+
+def _metadata(error: UpstreamRefused) -> dict[str, object]:
+    return words.metadata(words.members(error.body)) if b'"metadata"' in error.body else {}
+
+
+def _own(error: UpstreamRefused) -> ApiError:
+    """OpenRouter's 401, 402 or 403 about a caller's own key."""
+    if is_moderation(error):
+        return _flagged(error)
+    if is_passing(error):
+        return RateLimited(_OWN_BUSY, headers=_retry_after(error))
+    return rejected(error.status)
 
 
 def refuses_key(error: UpstreamRefused) -> bool:
     """Google refuses a key, and where it is used, with 400; its reason is not the caller's to choose."""
-    words = _words(error.body) if error.status == BAD_REQUEST else {}
-    details = words.get("details")
+    said = words.members(error.body) if error.status == BAD_REQUEST else {}
+    details = said.get("details")
     reasons = (
         [each.get("reason") for each in details if isinstance(each, dict)]
         if isinstance(details, list)
         else []
     )
-    return "API_KEY_INVALID" in reasons or str(words.get("message")).startswith(_NOT_HERE)
-
-
-def asked_delay(error: UpstreamRefused) -> float | None:
-    """Seconds that Google asks to wait, in the body."""
-    delay = _DELAY.search(error.body)
-    return float(delay[1]) if delay else None
+    return "API_KEY_INVALID" in reasons or str(said.get("message")).startswith(_NOT_HERE)
 
 
 def _flagged(error: UpstreamRefused) -> PermissionDenied:
-    message = clean(_text(_words(error.body).get("message")) or _NO_WORDS)
+    message = clean(words.message(words.members(error.body)) or _NO_WORDS)
     return PermissionDenied(message, code="content_policy_violation")
 
 
 def _refusal(error: UpstreamRefused) -> ApiError:
     if error.status in CALLERS_OWN:
         return _cleaned(error)
+    if is_moderation(error):
+        return _flagged(error)
+    if is_passing(error):
+        return BadGateway(_UNAVAILABLE, headers=_retry_after(error))
     if error.status in {401, 402, 403}:
         return BadGateway(_REFUSED_US)
     if error.status in {408, 504}:
@@ -132,50 +151,24 @@ def _refusal(error: UpstreamRefused) -> ApiError:
 
 
 def _cleaned(error: UpstreamRefused) -> ApiError:
-    words = _words(error.body)
-    message = _text(words.get("message")) or _NO_WORDS
+    said = words.members(error.body)
+    message = words.message(said) or _NO_WORDS
     if error.status == BAD_REQUEST and (_NO_MONEY in message or refuses_key(error)):
         return BadGateway(_REFUSED_US)
-    limited = error.status == TOO_MANY
-    code = None if "status" in words else _word(words.get("code"))  # Google's is the status again
     answer = ProviderRefusal(
         error.status,
-        "rate_limit_error" if limited else "invalid_request_error",
+        "rate_limit_error" if error.status == TOO_MANY else "invalid_request_error",
         clean(message),
-        param=_word(words.get("param")),
-        code=code or ("rate_limit_exceeded" if limited else _code(message)),
+        param=words.word(said.get("param")),
+        code=words.code(said, error.status),
     )
-    delay = asked_delay(error)
-    after = error.headers.get("retry-after") or (None if delay is None else str(ceil(delay)))
-    if after:
-        answer.headers["retry-after"] = after
+    answer.headers |= _retry_after(error)
     return answer
 
 
-def _code(message: str) -> str | None:
-    return "context_length_exceeded" if any(words in message for words in _TOO_LONG) else None
-
-
-def _words(body: bytes) -> dict[str, Any]:
-    """The members of the provider's ``error``: an object, a bare string, or nothing we can read."""
-    try:
-        document = msgspec.json.decode(body)
-    except (msgspec.DecodeError, RecursionError):
-        return {}
-    if isinstance(document, list) and len(document) == 1:
-        document = document[0]  # as Google's streams have it
-    error = document.get("error", document) if isinstance(document, dict) else document
-    if isinstance(error, str):
-        return {"message": error}
-    return error if isinstance(error, dict) else {}
-
-
-def _text(value: object) -> str | None:
-    return value if isinstance(value, str) and value.strip() else None
-
-
-def _word(value: object) -> str | None:
-    """Codes are strings on our wire, though some providers send numbers (WIRE §2.1)."""
-    if isinstance(value, bool) or not isinstance(value, (str, int)):
-        return None
-    return clean(str(value))[:LONGEST_WORD]
+def _retry_after(error: UpstreamRefused) -> dict[str, str]:
+    """As the provider says it, a date even; where it says so in another way, in seconds."""
+    if after := error.headers.get("retry-after"):
+        return {"retry-after": after}
+    seconds = asked_wait(error, time())
+    return {} if seconds is None else {"retry-after": str(ceil(seconds))}

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
-from email.utils import parsedate_to_datetime
 from typing import Final, Literal
 
 from writingmate.errors import (
@@ -13,7 +11,8 @@ from writingmate.errors import (
     UpstreamRefused,
     UpstreamTimeout,
 )
-from writingmate.operations.failures import asked_delay, is_moderation, refuses_key
+from writingmate.operations.failures import is_moderation, is_passing, refuses_key
+from writingmate.operations.waits import asked_wait
 
 SHORT: Final = 2.0
 """Seconds that a request waits for the same route because the provider asks for it."""
@@ -26,7 +25,6 @@ _TOO_MANY: Final = 429
 _OUR_SIDE: Final = 400
 _THEIR_SIDE: Final = 500
 _NO_QUOTA: Final = b"insufficient_quota"
-_SECONDS: Final = re.compile(r"\d{1,9}(?:\.\d{1,9})?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,25 +63,11 @@ def verdict(error: UpstreamError, now: float) -> Verdict:
             return _SAME
 
 
-def asked_wait(error: UpstreamRefused, now: float) -> float | None:
-    """Seconds that the provider asks to wait: its headers' word, else Google's in the body (WIRE §1.4)."""
-    milliseconds = error.headers.get("retry-after-ms", "").strip()
-    if _SECONDS.fullmatch(milliseconds):
-        return float(milliseconds) / 1000
-    after = error.headers.get("retry-after", "").strip()
-    if _SECONDS.fullmatch(after):
-        return float(after)
-    if after:
-        try:
-            return max(0.0, parsedate_to_datetime(after).timestamp() - now)
-        except (ValueError, OverflowError):
-            return None
-    return asked_delay(error)
-
-
 def _refused(error: UpstreamRefused, now: float) -> Verdict:
     status = error.status
     if status in _KEY:
+        if is_passing(error):
+            return _patient(asked_wait(error, now), "nothing")
         return _OWN_MISTAKE if is_moderation(error) else _KEY_REFUSED
     if status == _TOO_MANY:
         return _KEY_REFUSED if _NO_QUOTA in error.body else _patient(asked_wait(error, now), "nothing")
