@@ -77,7 +77,7 @@ class Response:
         if fault.pace and place:
             await asyncio.sleep(fault.pace)
         if fault.error_after == place:
-            error = refusal("The server had an error.", type_="server_error")
+            error = fault.error or refusal("The server had an error.", type_="server_error")
             name = b""
             if self._call.path == "/v1/responses":
                 error = {"type": "error", "sequence_number": place, **error}

@@ -20,7 +20,8 @@ class Fault:
     bytes of the response, head included; ``reset`` does it with a RST. ``silent`` sends nothing,
     ``stall`` stops after that many events of a stream (0: after the head, of whole replies too),
     both until `FakeOpenAI.release`. ``delay`` and ``pace`` are seconds before the first byte and
-    between events. ``error_after`` sends an error event after that many and ends the body.
+    between events. ``error_after`` sends an error event after that many and ends the body, OpenAI's or
+    ``error``.
     ``wish`` changes what is said.
     """
 
@@ -35,6 +36,7 @@ class Fault:
     delay: float = 0.0
     pace: float = 0.0
     error_after: int | None = None
+    error: Json | None = None
     malformed: bool = False
     usage: bool = True
     done: bool = True

@@ -163,11 +163,14 @@ class FakeOpenAI:
         elif fault.status != 200 or fault.body is not None:
             await response.document(fault.status, {})
         elif call.method == "POST" and call.path in ANSWERS:
-            answer = ANSWERS[call.path](call.document, call.request_id, fault.wish)
+            answer = self._generated(call, fault.wish)
             streaming = bool(call.document.get("stream"))
             await (response.stream(answer.chunks) if streaming else response.whole(answer))
         else:
             await response.document(*self._looked_up(call))
+
+    def _generated(self, call: RecordedCall, wish: Wish) -> Answer:
+        return ANSWERS[call.path](call.document, call.request_id, wish)
 
     def _fault(self, call: RecordedCall) -> Fault:
         for scripted in self._scripts:

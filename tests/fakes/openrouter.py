@@ -1,17 +1,34 @@
-"""OpenRouter on loopback: OpenAI's dialect, its own errors, and ``GET /key`` about the key that asks.
+"""OpenRouter on loopback: OpenAI's dialect with its own additions, its own errors, its list of models.
 
-Its errors have a number as code, and metadata where a model's moderation refused a prompt.
+Its errors have a number as code, and metadata where a model's moderation refused a prompt. Shapes are those
+of its OpenAPI description; `tests.fakes.test_openrouter` has its own SDK read them.
 """
 
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
-from tests.fakes.openai_choices import Json
+from tests.fakes import openrouter_answers
+from tests.fakes.openai_answers import Answer
+from tests.fakes.openai_choices import Json, Wish
 from tests.fakes.openai_script import RecordedCall
 from tests.fakes.openai_upstream import FakeOpenAI, Fault
+from tests.fakes.openrouter_answers import error, listing
 
+__all__ = [
+    "ABOUT_A_KEY",
+    "MODERATION",
+    "FakeOpenRouter",
+    "error",
+    "inside",
+    "listing",
+    "refusing",
+    "stopping",
+]
+
+PROCESSING = ": OPENROUTER PROCESSING\n\n"
 ABOUT_A_KEY: Json = {
     "label": "sk-or-v1-au7...890",
     "limit": 100,
@@ -35,14 +52,25 @@ MODERATION: Json = {
 
 
 class FakeOpenRouter(FakeOpenAI):
-    """The server; ``about`` is what it says of the key that asks."""
+    """The server; ``about`` is what it says of the key that asks, ``listed`` its list of models."""
 
-    def __init__(self, *, key: str, models: tuple[str, ...] = ("google/gemini-2.5-flash",)) -> None:
+    def __init__(
+        self,
+        *,
+        key: str,
+        models: tuple[str, ...] = ("google/gemini-2.5-flash",),
+        listed: Sequence[Json] | None = None,
+    ) -> None:
         super().__init__(key=key, models=models)
         self.about: Json = dict(ABOUT_A_KEY)
+        self.listed = [listing(name) for name in models] if listed is None else list(listed)
+
+    def _generated(self, call: RecordedCall, wish: Wish) -> Answer:
+        answer = super()._generated(call, wish)
+        return openrouter_answers.routed(answer) if call.path == "/v1/chat/completions" else answer
 
     def _refused(self, call: RecordedCall) -> tuple[int, Json] | None:
-        if call.path == "/v1/models":
+        if call.path.partition("?")[0] == "/v1/models":
             return None  # its list is public
         refused = super()._refused(call)
         return (401, error(401, "User not found.")) if refused and refused[0] == 401 else refused
@@ -50,16 +78,26 @@ class FakeOpenRouter(FakeOpenAI):
     def _looked_up(self, call: RecordedCall) -> tuple[int, Json]:
         if (call.method, call.path) == ("GET", "/v1/key"):
             return 200, {"data": self.about}
+        if (call.method, call.path.partition("?")[0]) == ("GET", "/v1/models"):
+            return 200, {"data": self.listed, "total_count": len(self.listed), "links": {"next": None}}
         return super()._looked_up(call)
 
 
-def error(code: int, message: str, **metadata: Any) -> Json:
-    """OpenRouter's envelope."""
-    about = {"metadata": metadata} if metadata else {}
-    return {"error": {"code": code, "message": message, **about}, "user_id": "user_2dHFtVWx2n56w6HkM"}
-
-
-def refusing(code: int, message: str, **metadata: Any) -> Fault:
-    """Answer with an error of OpenRouter's."""
+def refusing(code: int, message: str, *, headers: dict[str, str] | None = None, **metadata: Any) -> Fault:
+    """Answer with an error of OpenRouter's, and its status."""
     body = json.dumps(error(code, message, **metadata)).encode()
-    return Fault(status=code, body=body, content_type="application/json")
+    return Fault(status=code, body=body, content_type="application/json", headers=headers or {})
+
+
+def inside(code: int, message: str, *, partial: str | None = None, **metadata: Any) -> Fault:
+    """Answer a whole call with an error inside a 200, in a choice if ``partial`` had been written."""
+    said = error(code, message, **metadata)
+    if partial is not None:
+        said = openrouter_answers.interrupted(partial, said["error"])
+    return Fault(body=json.dumps(said).encode(), content_type="application/json")
+
+
+def stopping(after: int, code: int, message: str, **metadata: Any) -> Fault:
+    """End a stream with an error event after so many others."""
+    said = openrouter_answers.last_chunk(error(code, message, **metadata)["error"])
+    return Fault(error_after=after, error=said, comment=PROCESSING)

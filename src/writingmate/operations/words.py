@@ -11,9 +11,7 @@ from writingmate.redaction import clean
 LONGEST_WORD = 100
 LONGEST_INNER = 500
 
-_ONLY_THAT = (
-    "Provider returned error"  # OpenRouter's; `metadata.raw` has what the model's provider said
-)
+_ONLY_THAT = "Provider returned error"  # OpenRouter's; `metadata.raw` has what the model's provider said
 _TOO_LONG = (
     "prompt is too long",  # Anthropic, which has no codes
     "exceed context limit",
