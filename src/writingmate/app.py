@@ -23,8 +23,9 @@ from writingmate.api.openapi import Description
 from writingmate.api.probes import Probes, schema_check
 from writingmate.api.request_id import new_request_id
 from writingmate.api.routes import Routes
-from writingmate.catalog.discovery import Discovery
+from writingmate.catalog.discovery import Answer, Discovery
 from writingmate.catalog.resolve import Catalog
+from writingmate.errors import UpstreamRefused
 from writingmate.identity.directory import Directory
 from writingmate.identity.signing import REFRESH_SECONDS
 from writingmate.jobs.runner import Job, Runner
@@ -74,6 +75,7 @@ COLLECTIONS = (
     20,
     50,
 )  # allocations before a round of the young, and rounds before those of the older
+NOT_MODIFIED = 304
 LIST_TIMEOUTS = Timeouts(connect=5.0, first=20.0, idle=20.0)
 
 
@@ -297,11 +299,17 @@ def _local(settings: Settings, network: HttpClient) -> LocalUpstream:
 def _discovery(
     settings: Settings, catalog: Catalog, providers: tuple[Provider, ...], network: HttpClient
 ) -> Discovery:
-    async def fetch(provider: Provider) -> bytes:
+    async def fetch(provider: Provider, etag: str | None) -> Answer | None:
+        headers = provider.authorized() | ({} if etag is None else {"if-none-match": etag})
         url = f"{provider.base_url}{provider.list_path}"
-        call = Call(url, provider.authorized(), b"", streaming=False, timeouts=LIST_TIMEOUTS, method="GET")
-        async with network.open(call) as reply:
-            return await reply.body()
+        call = Call(url, headers, b"", streaming=False, timeouts=LIST_TIMEOUTS, method="GET")
+        try:
+            async with network.open(call) as reply:
+                return Answer(await reply.body(), reply.headers.get("etag"))
+        except UpstreamRefused as refused:
+            if etag is not None and refused.status == NOT_MODIFIED:
+                return None
+            raise
 
     folder: Path = settings.data_dir / "catalog"
     discovery = Discovery(catalog, providers, folder, fetch)

@@ -170,7 +170,8 @@ class Provider:
     bearer token in ``authorization`` or itself in another. ``stream_usage`` says whether the
     provider must be asked for a stream's usage with ``stream_options.include_usage``
     (``option``), sends it unasked and refuses the option (``always``). ``list_path`` is where its
-    list of models is, below ``base_url``.
+    list of models is, below ``base_url``. One that ``gathers`` the models of other vendors lists them by the
+    names that are our slugs.
     """
 
     name: str
@@ -180,6 +181,7 @@ class Provider:
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     stream_usage: Literal["option", "always"] = "option"
     discovers: bool = False
+    gathers: bool = False
     key_header: str = "authorization"
     list_path: str = "/models"
 
@@ -193,10 +195,14 @@ class Provider:
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """One way to serve a model: a configured provider and the model's name there."""
+    """One way to serve a model: a configured provider and the model's name there.
+
+    ``lacks`` are fields of a request that the model there would ignore (`dialects.abilities`).
+    """
 
     provider: Provider
     model: str
+    lacks: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,7 +217,8 @@ class Pricing:
 class Model:
     """A catalog row with the routes that are configured now, in the order they are tried.
 
-    ``window`` is the context length where it is known, and not taken for granted.
+    ``window`` is the context length where it is known, and not taken for granted. ``expires`` is the day
+    after which its provider may remove it, like ``2026-12-31``.
     """
 
     slug: ModelSlug
@@ -227,3 +234,4 @@ class Model:
     pricing: Pricing | None = None
     routes: tuple[Route, ...] = ()
     window: int | None = None
+    expires: str | None = None

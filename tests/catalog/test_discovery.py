@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.catalog.rows import catalog, provider
-from writingmate.catalog.discovery import EMPTY_SECONDS, EVERY_SECONDS, Discovery
+from writingmate.catalog.discovery import EMPTY_SECONDS, EVERY_SECONDS, Answer, Discovery
 from writingmate.catalog.resolve import Catalog
 from writingmate.errors import UpstreamRefused, UpstreamTimeout, UpstreamUnreachable
 from writingmate.telemetry import log
@@ -30,11 +30,11 @@ class Lab:
         self.answer = answer
         self.asked: list[str] = []
 
-    async def __call__(self, asked: Provider) -> bytes:
+    async def __call__(self, asked: Provider, _etag: str | None) -> Answer:
         self.asked.append(asked.name)
         if isinstance(self.answer, Exception):
             raise self.answer
-        return self.answer
+        return Answer(self.answer)
 
 
 @pytest.fixture
@@ -107,10 +107,10 @@ async def test_a_failure_keeps_the_old_list(
 async def test_one_that_fails_does_not_stop_another(tmp_path: Path) -> None:
     other = provider("ollama", key=None, discovers=True)
 
-    async def fetch(asked: Provider) -> bytes:
+    async def fetch(asked: Provider, _etag: str | None) -> Answer:
         if asked.name == "lab":
             raise UpstreamTimeout("slow")
-        return listing("x")
+        return Answer(listing("x"))
 
     served = catalog(LAB, other)
     await Discovery(served, [LAB, other], tmp_path, fetch).refresh()
@@ -173,10 +173,10 @@ async def test_it_asks_every_minute_while_it_has_nothing_and_then_every_ten(tmp_
     taken: list[float] = []
     lab = Lab(UpstreamUnreachable("down"))
 
-    async def fetch(asked: Provider) -> bytes:
+    async def fetch(asked: Provider, etag: str | None) -> Answer:
         if len(taken) == 2:
             lab.answer = listing("a")
-        return await lab(asked)
+        return await lab(asked, etag)
 
     discovery = Discovery(catalog(LAB), [LAB], tmp_path, fetch, sleep=pauses(4, taken))
     with pytest.raises(asyncio.CancelledError):

@@ -186,21 +186,22 @@ def test_a_mistake_is_named(slug: str, row: ModelSection, message: str) -> None:
 
 def test_models_have_the_routes_that_are_configured_in_their_order() -> None:
     (both,) = made(
-        {"openai/gpt-5-mini": SHIPPED["openai/gpt-5-mini"]}, [provider("openrouter"), provider("openai")]
+        {"openai/gpt-5-mini": SHIPPED["openai/gpt-5-mini"]}, [provider("openrouter"), provider("openai")], {}
     )
     assert [(route.provider.name, route.model) for route in both.routes] == [
         ("openai", "gpt-5-mini"),
         ("openrouter", "openai/gpt-5-mini"),
     ]
     assert (both.owned_by, both.tier, both.context_length) == ("openai", "pro", 400_000)
-    assert made(SHIPPED, [provider("lab")]) == []
+    assert made(SHIPPED, [provider("lab")], {}) == []
 
 
 def test_what_nobody_said_is_bounded_from_above() -> None:
-    (model,) = made({"lab/x": ModelSection(routes=(RouteSection("lab", "x"),))}, [provider("lab")])
+    (model,) = made({"lab/x": ModelSection(routes=(RouteSection("lab", "x"),))}, [provider("lab")], {})
     assert (model.name, model.context_length, model.max_output_tokens) == ("lab/x", 131_072, 131_072)
     (model,) = made(
         {"lab/x": ModelSection(context_length=8, max_output_tokens=9, routes=(RouteSection("lab", "x"),))},
         [provider("lab")],
+        {},
     )
     assert model.max_output_tokens == 8

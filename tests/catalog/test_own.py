@@ -8,11 +8,12 @@ import pytest
 
 from tests.catalog.rows import ALL, catalog, principal, provider, settings
 from tests.catalog.test_resolve import LOCAL
+from writingmate.catalog.listed import Listed
 from writingmate.errors import NotFound, PermissionDenied
 from writingmate.settings import ModelSection, RouteSection
 from writingmate.types import Pricing
 
-OWN = provider("openrouter", key=None)
+OWN = replace(provider("openrouter", key=None), gathers=True)
 BYOK = replace(principal(), byok=True)
 HAIKU = "anthropic/claude-haiku-4.5"
 
@@ -90,9 +91,9 @@ def test_the_tier_is_the_one_it_has_with_the_operators_key(row: ModelSection, ti
 
 def test_openrouters_own_list_serves_callers_with_a_key() -> None:
     served = catalog(own=OWN)
-    assert served.discovered("openrouter", {"x/new": ModelSection(context_length=9)})
-    assert served.get("openrouter/x/new") is None
-    model, route = served.get("openrouter/x/new", own=True), served.own_route("openrouter/x/new")
+    assert served.discovered("openrouter", {"x/new": Listed(context_length=9)})
+    assert served.get("x/new") is None
+    model, route = served.get("x/new", own=True), served.own_route("x/new")
     assert model is not None
     assert model.context_length == 9
     assert route is not None

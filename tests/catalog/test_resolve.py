@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 
 from tests.catalog.rows import ALL, catalog, principal, provider, settings
+from writingmate.catalog.listed import Listed
 from writingmate.errors import ConfigurationError, NotFound, PermissionDenied
 from writingmate.settings import ModelSection, ProviderSection, RouteSection
 from writingmate.types import Model, ModelSlug, Plan, Pricing, Route
@@ -144,18 +145,18 @@ def test_a_wrong_section_is_refused_at_the_start() -> None:
 def test_a_new_list_replaces_the_old_at_once() -> None:
     served = catalog(provider("lab", discovers=True))
     before = served.models()
-    assert served.discovered("lab", {"a": ModelSection(context_length=9)})
+    assert served.discovered("lab", {"a": Listed(context_length=9)})
     assert served.found("lab").keys() == {"a"}
     assert before == []
-    assert not served.discovered("lab", {"a": ModelSection(context_length=9)})
-    assert served.discovered("lab", {"b": ModelSection()})
+    assert not served.discovered("lab", {"a": Listed(context_length=9)})
+    assert served.discovered("lab", {"b": Listed()})
     assert [model.slug for model in served.models()] == ["lab/b"]
 
 
 def test_what_a_provider_says_does_not_overrule_the_settings() -> None:
     given = settings({"lab/a": ModelSection(tier="pro", context_length=5)})
     served = catalog(provider("lab", discovers=True), given=given)
-    served.discovered("lab", {"a": ModelSection(name="Said", context_length=9, tier="basic")})
+    served.discovered("lab", {"a": Listed(name="Said", context_length=9, tier="basic")})
     model = served.get("lab/a")
     assert model is not None
     assert (model.name, model.tier, model.context_length) == ("Said", "pro", 5)

@@ -38,7 +38,7 @@ def test_lists_that_the_server_keeps_count(configured: Commands) -> None:
     configured.environ["VLLM_BASE_URL"] = "http://127.0.0.1:9/v1"
     kept = configured.data_dir / "catalog" / "vllm.json"
     kept.parent.mkdir(parents=True)
-    kept.write_text('{"our/model": {}}')
+    kept.write_text('{"models": {"our/model": {}}}')
     assert "vllm/our/model" in [model["id"] for model in configured.json("models", "list")]
 
 

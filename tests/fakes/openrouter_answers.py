@@ -55,13 +55,13 @@ def last_chunk(said: Json) -> Json:
     return head | {"error": said, "choices": [choice]}
 
 
-def listing(name: str, **members: Any) -> Json:
+def listing(slug: str, **members: Any) -> Json:
     """A model in the list; ``members`` replace those of its own."""
     return {
-        "id": name,
-        "canonical_slug": f"{name}-20250617",
+        "id": slug,
+        "canonical_slug": f"{slug}-20250617",
         "hugging_face_id": None,
-        "name": name.partition("/")[2],
+        "name": slug.partition("/")[2],
         "created": 1_750_172_488,
         "description": "A model.",
         "context_length": 1_048_576,
@@ -87,7 +87,7 @@ def listing(name: str, **members: Any) -> Json:
         "supported_voices": None,
         "knowledge_cutoff": None,
         "expiration_date": None,
-        "links": {"details": f"/api/v1/models/{name}-20250617/endpoints"},
+        "links": {"details": f"/api/v1/models/{slug}-20250617/endpoints"},
     } | members  # fmt: skip
 
 

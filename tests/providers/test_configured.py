@@ -52,7 +52,7 @@ def test_a_key_is_all_that_a_hosted_provider_needs(name: str) -> None:
     provider = only(given(**{f"{name.upper()}_API_KEY": "k-1"}))
     assert (provider.name, provider.base_url, provider.api_key) == (name, HOSTED[name], "k-1")
     assert provider.paths["chat"] == "/chat/completions"
-    assert not provider.discovers
+    assert provider.discovers == provider.gathers == (name == "openrouter")
 
 
 @pytest.mark.parametrize("name", SELF_HOSTED)
@@ -254,6 +254,15 @@ def test_no_header_that_stands_for_the_operators_key_goes_with_a_callers() -> No
     provider = for_own_keys(given({"openrouter": section(headers=headers)}))
     assert "k-1" not in str(provider.headers)
     assert provider.headers["http-referer"] == "https://me"
+
+
+def test_openrouters_list_is_asked_for_unless_the_settings_say_otherwise() -> None:
+    assert only(given(OPENROUTER_API_KEY="k-1")).discovers
+    silent = given({"openrouter": section(discover=False)}, OPENROUTER_API_KEY="k-1")
+    assert not only(silent).discovers
+    assert not for_own_keys(given(OPENROUTER_API_KEY="k-1")).discovers
+    located = only(given({"openrouter": section(base_url="http://here/v1")}))
+    assert (located.api_key, located.discovers) == (None, False)
 
 
 def test_openrouters_public_list_is_asked_for_without_a_key_and_once() -> None:

@@ -1,34 +1,48 @@
 """Asking providers for their lists of models, in the background.
 
-Lists are kept in ``data_dir/catalog/NAME.json`` and read at start, so that starting needs no
-provider. A provider that does not answer keeps its last list.
+Lists are kept on a `Shelf` and read at start, so that starting needs no provider. A provider that does not
+answer, or answers with what is no list, keeps its last one. Of one that ``gathers`` many vendors' models
+the list is long and changes seldom: the processes of a machine ask in turn and share it, and while it is new
+a restart does not ask again.
 """
 
 from __future__ import annotations
 
 import asyncio
 import os
-import tempfile
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
 
+from writingmate.catalog.listed import Listed
 from writingmate.catalog.lists import read_list
 from writingmate.catalog.resolve import Catalog
+from writingmate.catalog.shelf import Kept, Shelf, Stamp
 from writingmate.errors import UpstreamError
-from writingmate.settings import ModelSection
 from writingmate.telemetry import log
 from writingmate.types import Provider
 
 EVERY_SECONDS = 600.0
 EMPTY_SECONDS = 60.0
+BUSY_SECONDS = 5.0
+NEW_SECONDS = EVERY_SECONDS - EMPTY_SECONDS
+MOST_BYTES = 16 << 20
+_LONGEST_ETAG = 256
 
-# GET ``base_url/models`` as that provider is called, at most a few MB; raises UpstreamError.
-Fetch = Callable[[Provider], Awaitable[bytes]]
 
-_Found = dict[str, ModelSection]
-_decoder = msgspec.json.Decoder(_Found)
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A provider's answer to ``GET base_url/models``."""
+
+    body: bytes
+    etag: str | None = None
+
+
+# Asks a provider, as it is called; None if its list is still the one of that ETag. Raises UpstreamError.
+Fetch = Callable[[Provider, str | None], Awaitable[Answer | None]]
 
 
 class Discovery:
@@ -45,22 +59,17 @@ class Discovery:
     ) -> None:
         self._catalog = catalog
         self._providers = [provider for provider in providers if provider.discovers]
-        self._folder = folder
+        self._shelf = Shelf(folder)
         self._fetch = fetch
         self._sleep = sleep
         self._failing: set[str] = set()
+        self._etags: dict[str, str | None] = {}
+        self._stamps: dict[str, Stamp] = {}
 
     def load(self) -> None:
         """Take the lists that were kept on disk; one that cannot be read is left out."""
         for provider in self._providers:
-            try:
-                kept = _decoder.decode(self._file(provider).read_bytes())
-            except FileNotFoundError:
-                continue
-            except (OSError, msgspec.DecodeError) as error:
-                log.failure("discovery_failed", error, provider=provider.name)
-            else:
-                self._catalog.discovered(provider.name, kept)
+            self._take(provider, self._on_disk(provider))
 
     async def run(self) -> None:
         """Ask every provider, again and again, until cancelled."""
@@ -72,25 +81,91 @@ class Discovery:
 
     async def _keep(self, provider: Provider) -> None:
         while True:
-            await self._ask(provider)
-            await self._sleep(EVERY_SECONDS if self._catalog.found(provider.name) else EMPTY_SECONDS)
+            asked = await self._ask(provider)
+            seconds = EVERY_SECONDS if self._catalog.found(provider.name) else EMPTY_SECONDS
+            await self._sleep(seconds if asked else BUSY_SECONDS)
 
-    async def _ask(self, provider: Provider) -> None:
+    async def _ask(self, provider: Provider) -> bool:
+        """False if another process is asking: what it learns is there soon."""
+        if not provider.gathers:
+            await self._fetched(provider)
+            return True
+        async with self._turn(provider) as ours:
+            if ours and not await self._shared(provider):
+                await self._fetched(provider)
+            return ours
+
+    @asynccontextmanager
+    async def _turn(self, provider: Provider) -> AsyncIterator[bool]:
+        """Whether it is this process's; where nothing can be kept, everybody asks for themselves."""
         try:
-            found = read_list(await self._fetch(provider))
+            descriptor = await asyncio.to_thread(self._shelf.take_turn, provider.name)
+        except OSError:
+            yield True
+            return
+        try:
+            yield descriptor is not None
+        finally:
+            if descriptor is not None:
+                os.close(descriptor)
+
+    async def _shared(self, provider: Provider) -> bool:
+        """Whether the list on disk is new enough; another process may have put it there."""
+        seen = self._shelf.seen(provider.name)
+        if seen is None or not 0 <= seen[1] < NEW_SECONDS:
+            return False
+        if seen[0] == self._stamps.get(provider.name):
+            return True
+        return self._take(provider, await asyncio.to_thread(self._on_disk, provider))
+
+    def _on_disk(self, provider: Provider) -> tuple[Kept, Stamp] | None:
+        """The list that is there, if it can be read."""
+        seen = self._shelf.seen(provider.name)
+        if seen is None:
+            return None
+        try:
+            return self._shelf.read(provider.name), seen[0]
+        except (OSError, msgspec.DecodeError) as error:
+            log.failure("discovery_failed", error, provider=provider.name)
+            return None
+
+    def _take(self, provider: Provider, there: tuple[Kept, Stamp] | None) -> bool:
+        if there is None:
+            return False
+        kept, self._stamps[provider.name] = there
+        self._catalog.discovered(provider.name, kept.models)
+        self._etags[provider.name] = kept.etag
+        return True
+
+    async def _fetched(self, provider: Provider) -> None:
+        had = self._etags.get(provider.name)
+        try:
+            answer = await self._fetch(provider, had)
+            found = None if answer is None else await asyncio.to_thread(_read, answer.body, provider)
         except (UpstreamError, OSError, msgspec.DecodeError, RecursionError) as error:
             self._failed(provider, error)
             return
         self._failing.discard(provider.name)
-        if self._catalog.discovered(provider.name, found):
-            log.event("models_discovered", provider=provider.name, models=len(found))
-            await self._keep_on_disk(provider, found)
+        etag = had if answer is None else _mark(answer.etag)
+        self._etags[provider.name] = etag
+        changed = found is not None and self._catalog.discovered(provider.name, found)
+        if changed:
+            log.event("models_discovered", provider=provider.name, models=len(found or ()))
+        kept = Kept(found, etag) if found is not None and (changed or etag != had) else None
+        if kept is not None or provider.gathers:
+            await self._keep_on_disk(provider, kept)
 
-    async def _keep_on_disk(self, provider: Provider, found: _Found) -> None:
+    async def _keep_on_disk(self, provider: Provider, kept: Kept | None) -> None:
+        """Or, if there is nothing new to keep, say that what is there still holds."""
         try:
-            await asyncio.to_thread(_replace, self._file(provider), msgspec.json.encode(found))
+            if kept is None:
+                await asyncio.to_thread(self._shelf.confirm, provider.name)
+                return
+            await asyncio.to_thread(self._shelf.write, provider.name, kept)
         except OSError as error:
             self._failed(provider, error)
+        if seen := self._shelf.seen(provider.name):
+            self._stamps[provider.name] = seen[0]
 
     def _failed(self, provider: Provider, error: Exception) -> None:
         """One line when a provider stops answering, not one a minute."""
@@ -98,18 +173,16 @@ class Discovery:
             self._failing.add(provider.name)
             log.failure("discovery_failed", error, provider=provider.name)
 
-    def _file(self, provider: Provider) -> Path:
-        return self._folder / f"{provider.name}.json"
+
+def _read(body: bytes, provider: Provider) -> dict[str, Listed]:
+    """The list, which must be one. Raises msgspec.DecodeError."""
+    if len(body) > MOST_BYTES:
+        raise msgspec.ValidationError(f"the list of models is longer than {MOST_BYTES >> 20} MiB")
+    found = read_list(body)
+    if not found and provider.gathers:
+        raise msgspec.ValidationError("the list of models is empty")
+    return found
 
 
-def _replace(file: Path, content: bytes) -> None:
-    """Write a file whole or not at all: several processes keep the same list."""
-    file.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=file.parent, prefix=f".{file.name}.")
-    try:
-        with os.fdopen(handle, "wb") as output:
-            output.write(content)
-        Path(temporary).replace(file)
-    except OSError:
-        Path(temporary).unlink(missing_ok=True)
-        raise
+def _mark(etag: str | None) -> str | None:
+    return etag if etag and len(etag) <= _LONGEST_ETAG else None

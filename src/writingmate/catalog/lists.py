@@ -1,8 +1,8 @@
 """Reading a provider's ``GET /models``: OpenAI's four fields, and what others add to them.
 
 ``context_length`` (OpenRouter, Together), ``context_window`` (Groq), ``max_context_length``
-(Mistral), ``max_model_len`` (vLLM) and ``meta.n_ctx_train`` (llama.cpp) mean the same. Prices are
-dollars a token as text (OpenRouter) or dollars a million tokens as numbers (Together).
+(Mistral), ``max_model_len`` (vLLM) and ``meta.n_ctx_train`` (llama.cpp) mean the same. Prices are in
+`listed_prices`. OpenRouter's entries are described at https://openrouter.ai/docs/guides/overview/models.
 
 Google's list has names of its own: ``models`` of ``name`` (with ``models/`` before it), ``inputTokenLimit``,
 ``outputTokenLimit``, ``displayName`` and ``supportedGenerationMethods``.
@@ -12,28 +12,30 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from decimal import Decimal
 from typing import Any
 
 import msgspec
 
-from writingmate.catalog.models import LONGEST_SLUG, is_price, is_slug
-from writingmate.settings import ModelSection
-from writingmate.types import Pricing
+from writingmate.catalog.listed import Listed
+from writingmate.catalog.listed_prices import pricing
+from writingmate.catalog.models import LONGEST_SLUG, is_slug
 
 MOST_MODELS = 5_000
 
 _CONTEXT = ("context_length", "context_window", "max_context_length", "max_model_len")
 _OTHER_KINDS = ("embedding", "image", "audio", "moderation", "rerank", "transcribe", "transcription", "video")
+_MODALITIES = frozenset(("text", "image", "file", "audio", "video"))
 _LARGEST = 1 << 40
 _OTHERWISE = re.compile(r"-(image|tts|live)\b|\bimagen-|\bveo-|\blyria-|native-audio")
+_MOST_PARAMETERS, _LONGEST_PARAMETER = 100, 64
+_DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 
 
-def read_list(body: bytes) -> dict[str, ModelSection]:
+def read_list(body: bytes) -> dict[str, Listed]:
     """The text models of a list, by the provider's own names.
 
     Raises:
-        msgspec.DecodeError: not JSON, or not a list of models.
+        msgspec.DecodeError: not JSON, not a list of models, or by its own word not all of it.
     """
     document = msgspec.json.decode(body)
     entries = document.get("data") if isinstance(document, dict) else document
@@ -41,8 +43,15 @@ def read_list(body: bytes) -> dict[str, ModelSection]:
         entries = [_usual(entry) for entry in document["models"] if _generates(entry)]
     if not isinstance(entries, list):
         raise msgspec.ValidationError("expected a list of models in `data`")
+    if isinstance(document, dict) and not _whole_list(document, len(entries)):
+        raise msgspec.ValidationError("this is a part of the list of models")
     objects = [entry for entry in entries if isinstance(entry, dict)]
     return {entry["id"]: _facts(entry) for entry in objects[:MOST_MODELS] if _writes_text(entry)}
+
+
+def _whole_list(document: Mapping[str, Any], entries: int) -> bool:
+    """OpenRouter says how many there are, and where the next page is, though it sends all of them."""
+    return (_whole(document, "total_count") or 0) <= entries and not _object(document, "links").get("next")
 
 
 def _generates(entry: object) -> bool:
@@ -71,16 +80,20 @@ def _writes_text(entry: Mapping[str, Any]) -> bool:
     return entry.get("type") not in _OTHER_KINDS and (not isinstance(writes, list) or "text" in writes)
 
 
-def _facts(entry: Mapping[str, Any]) -> ModelSection:
+def _facts(entry: Mapping[str, Any]) -> Listed:
     top_provider = _object(entry, "top_provider")
-    return ModelSection(
+    expires = entry.get("expiration_date")
+    return Listed(
         name=_name(entry),
         created=_whole(entry, "created"),
         context_length=_whole(entry, *_CONTEXT) or _whole(_object(entry, "meta"), "n_ctx_train"),
         max_output_tokens=_whole(top_provider, "max_completion_tokens")
         or _whole(entry, "max_completion_tokens"),
-        input_modalities=_modalities(entry),
-        pricing=_pricing(_object(entry, "pricing")),
+        input_modalities=_modalities(entry, "input_modalities"),
+        output_modalities=_modalities(entry, "output_modalities"),
+        pricing=pricing(_object(entry, "pricing")),
+        parameters=_parameters(entry),
+        expires=expires if isinstance(expires, str) and _DAY.fullmatch(expires) else None,
     )
 
 
@@ -92,27 +105,20 @@ def _name(entry: Mapping[str, Any]) -> str | None:
     return None
 
 
-def _modalities(entry: Mapping[str, Any]) -> tuple[str, ...] | None:
-    reads = _object(entry, "architecture").get("input_modalities")
-    named = [item for item in reads if isinstance(item, str)] if isinstance(reads, list) else []
-    return tuple(named) or None
+def _modalities(entry: Mapping[str, Any], which: str) -> tuple[str, ...] | None:
+    named = _texts(_object(entry, "architecture").get(which)) or ()
+    return tuple(dict.fromkeys(name for name in named if name in _MODALITIES)) or None
 
 
-def _pricing(prices: Mapping[str, Any]) -> Pricing | None:
-    a_token = _amount(prices.get("prompt"), 1_000_000), _amount(prices.get("completion"), 1_000_000)
-    a_million = _amount(prices.get("input"), 1), _amount(prices.get("output"), 1)
-    for dollars_in, dollars_out in (a_token, a_million):
-        if dollars_in is not None and dollars_out is not None:
-            return Pricing(dollars_in, dollars_out)
-    return None
+def _parameters(entry: Mapping[str, Any]) -> tuple[str, ...] | None:
+    """Nobody honours nothing: an empty list says nothing."""
+    named = _texts(entry.get("supported_parameters")) or ()
+    short = {name for name in named if len(name) <= _LONGEST_PARAMETER}
+    return tuple(sorted(short)[:_MOST_PARAMETERS]) or None
 
 
-def _amount(value: object, times: int) -> str | None:
-    if isinstance(value, bool) or not isinstance(value, (str, int, float)) or not is_price(str(value)):
-        return None
-    text = f"{Decimal(str(value)) * times:f}"
-    text = text.rstrip("0").rstrip(".") if "." in text else text
-    return text if is_price(text) else None
+def _texts(value: object) -> tuple[str, ...] | None:
+    return tuple(item for item in value if isinstance(item, str)) or None if isinstance(value, list) else None
 
 
 def _whole(entry: Mapping[str, Any], *keys: str) -> int | None:

@@ -8,6 +8,8 @@ from dataclasses import fields, replace
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 
+from writingmate.catalog.listed import Listed
+from writingmate.dialects import abilities
 from writingmate.errors import ConfigurationError
 from writingmate.settings import ModelSection, RouteSection, Settings, section
 from writingmate.types import Model, ModelSlug, Pricing, Provider, Route, Tier
@@ -21,6 +23,8 @@ _PRO_INPUT, _PRO_OUTPUT = Decimal(10), Decimal(15)
 _DEAREST, _FINEST = Decimal(1_000_000), 20  # dollars; decimal places
 
 Rows = dict[str, ModelSection]
+Lists = Mapping[str, Mapping[str, Listed]]
+"""What each provider lists, by its own names of the models."""
 
 
 def shipped() -> Rows:
@@ -41,10 +45,27 @@ def declared(rows: Rows, provider: Provider, found: Mapping[str, ModelSection]) 
     return added
 
 
-def changed(rows: Rows, settings: Settings, known: Collection[str]) -> Rows:
+def gathered(rows: Rows, provider: Provider, found: Mapping[str, ModelSection]) -> Rows:
+    """``rows`` with the models of other vendors that a provider lists, whose names there are their slugs.
+
+    What is known of a slug already stays as it is; the provider is tried last for it.
+    """
+    added = dict(rows)
+    for model, facts in found.items():
+        slug = model if "/" in model.strip("/") else f"{provider.name}/{model.strip('/')}"
+        known = added.get(slug, facts)
+        routes = known.routes or ()
+        if all(route.provider != provider.name for route in routes):
+            routes = (*routes, RouteSection(provider.name, model))
+        added[slug] = replace(known, routes=routes)
+    return added
+
+
+def changed(rows: Rows, settings: Settings, known: Collection[str], gathers: str | None = None) -> Rows:
     """``rows`` with the ``[models."…"]`` sections of the settings file laid over them.
 
-    A new slug ``NAME/model`` of a known provider needs no routes: they follow from it.
+    A new slug ``NAME/model`` of a known provider needs no routes: they follow from it. Where a provider
+    ``gathers`` other vendors' models, no slug does: it may be in its list, which is still to come.
 
     Raises:
         ConfigurationError: a slug that cannot be one, no route, an unknown provider, a bad price.
@@ -56,25 +77,25 @@ def changed(rows: Rows, settings: Settings, known: Collection[str]) -> Rows:
             raise ConfigurationError(f"{where}: a slug is at most {LONGEST_SLUG} characters without spaces.")
         merged = _merged(added.get(slug) or ModelSection(), over)
         if merged.routes is None:
-            merged = replace(merged, routes=_implied_routes(slug, known, where))
+            merged = replace(merged, routes=_implied_routes(slug, known, gathers, where))
         _check(merged, known, where)
         added[slug] = merged
     return added
 
 
-def made(rows: Rows, providers: Iterable[Provider]) -> list[Model]:
+def made(rows: Rows, providers: Iterable[Provider], lists: Lists) -> list[Model]:
     """The models that a configured provider serves, by slug."""
     by_name = {provider.name: provider for provider in providers}
-    models = (_model(slug, row, by_name) for slug, row in sorted(rows.items()))
+    models = (_model(slug, row, by_name, lists) for slug, row in sorted(rows.items()))
     return [model for model in models if model.routes]
 
 
-def owned(rows: Rows, provider: Provider) -> dict[str, Model]:
+def owned(rows: Rows, provider: Provider, lists: Lists) -> dict[str, Model]:
     """What callers reach with a key of their own at ``provider``, by slug; never an embedded model.
 
     What has no price counts as the dearest here too, although the provider's row has no key.
     """
-    found = {str(model.slug): model for model in made(rows, [provider])}
+    found = {str(model.slug): model for model in made(rows, [provider], lists)}
     reached = {slug: model for slug, model in found.items() if not slug.startswith(LOCAL)}
     unpriced = [slug for slug in reached if rows[slug].pricing is None and rows[slug].tier is None]
     return reached | {slug: replace(reached[slug], tier="ultimate") for slug in unpriced}
@@ -111,11 +132,12 @@ def is_price(text: str) -> bool:
     return isinstance(exponent, int) and exponent > -_FINEST
 
 
-def _model(slug: str, row: ModelSection, providers: Mapping[str, Provider]) -> Model:
+def _model(slug: str, row: ModelSection, providers: Mapping[str, Provider], lists: Lists) -> Model:
+    served = [route for route in row.routes or () if route.provider in providers]
+    listed = [lists.get(route.provider, {}).get(route.model) for route in served]
     routes = tuple(
-        Route(providers[route.provider], route.model)
-        for route in row.routes or ()
-        if route.provider in providers
+        Route(providers[route.provider], route.model, abilities.lacking(said.parameters if said else None))
+        for route, said in zip(served, listed, strict=True)
     )
     context = row.context_length or UNKNOWN_CONTEXT
     return Model(
@@ -131,6 +153,7 @@ def _model(slug: str, row: ModelSection, providers: Mapping[str, Provider]) -> M
         pricing=row.pricing,
         routes=routes,
         window=row.context_length,
+        expires=listed[0].expires if len(listed) == 1 and listed[0] else None,
     )
 
 
@@ -139,8 +162,12 @@ def _merged(base: ModelSection, over: ModelSection) -> ModelSection:
     return replace(base, **{name: value for name, value in given.items() if value is not None})
 
 
-def _implied_routes(slug: str, known: Collection[str], where: str) -> tuple[RouteSection, ...]:
+def _implied_routes(
+    slug: str, known: Collection[str], gathers: str | None, where: str
+) -> tuple[RouteSection, ...]:
     provider, _, model = slug.partition("/")
+    if model and provider not in known and gathers is not None:
+        return (RouteSection(gathers, slug),)
     if provider not in known or not model:
         raise ConfigurationError(f"{where}: routes are missing; add routes = [{{provider = …, model = …}}].")
     return (RouteSection(provider, model),)

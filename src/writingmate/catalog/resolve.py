@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 from writingmate.catalog import models as rows
 from writingmate.catalog.entitlement import allows, outside
+from writingmate.catalog.listed import Listed
 from writingmate.errors import NotFound, PermissionDenied
-from writingmate.settings import ModelSection, Settings
+from writingmate.settings import Settings
 from writingmate.types import Model, Plan, Principal, Provider, Route
 
 LONGEST_QUOTED = 200
@@ -56,7 +57,7 @@ class Catalog:
         self._plans = plans
         self._own = own
         self._shipped = rows.shipped()
-        self._found: dict[str, Mapping[str, ModelSection]] = {}
+        self._found: dict[str, Mapping[str, Listed]] = {}
         self._snapshot = self._taken()
 
     def models(self, *, own: bool = False) -> list[Model]:
@@ -111,11 +112,11 @@ class Catalog:
         self._local = tuple(models)
         self._snapshot = self._taken()
 
-    def found(self, provider: str) -> Mapping[str, ModelSection]:
+    def found(self, provider: str) -> Mapping[str, Listed]:
         """What a provider last said that it serves, by its own names; empty if it never answered."""
         return self._found.get(provider, {})
 
-    def discovered(self, provider: str, found: Mapping[str, ModelSection]) -> bool:
+    def discovered(self, provider: str, found: Mapping[str, Listed]) -> bool:
         """Take a provider's new list; False if nothing changed."""
         if self._found.get(provider) == found:
             return False
@@ -132,12 +133,18 @@ class Catalog:
         current = self._shipped
         for provider in self._declaring():
             section = self._settings.providers.get(provider.name)
-            named = {name: ModelSection() for name in section.models} if section else {}
-            current = rows.declared(current, provider, {**named, **self.found(provider.name)})
-        current = rows.changed(current, self._settings, self._known)
-        by_slug = {str(model.slug): model for model in rows.made(current, self._providers.values())}
+            found = self.found(provider.name)
+            named = {name: found.get(name, Listed()) for name in section.models} if section else {}
+            if provider.gathers:
+                current = rows.gathered(rows.declared(current, provider, named), provider, found)
+            else:
+                current = rows.declared(current, provider, {**named, **found})
+        providers = self._providers.values()
+        gathers = next((provider.name for provider in providers if provider.gathers), None)
+        current = rows.changed(current, self._settings, self._known, gathers)
+        by_slug = {str(model.slug): model for model in rows.made(current, providers, self._found)}
         by_slug |= {str(model.slug): model for model in self._local}
-        own = rows.owned(current, self._own) if self._own else {}
+        own = rows.owned(current, self._own, self._found) if self._own else {}
         return _Snapshot(by_slug, own, _ordered(by_slug), _ordered({**own, **by_slug}))
 
 

@@ -83,7 +83,7 @@ def show(
         print(f"{name + ':':<20}{_text(value)}")
 
 
-async def _nobody(provider: Provider) -> bytes:
+async def _nobody(provider: Provider, _etag: str | None) -> None:
     """Commands read the lists that the server keeps; they ask nobody for one."""
     raise UpstreamUnreachable(provider.name)
 

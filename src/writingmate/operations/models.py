@@ -30,7 +30,7 @@ def get_model(catalog: Catalog, principal: Principal, plan: Plan, slug: str) -> 
 
 
 def _shown(model: Model) -> dict[str, Any]:
-    return {
+    shown: dict[str, Any] = {
         "id": model.slug,
         "object": "model",
         "created": model.created,
@@ -43,3 +43,4 @@ def _shown(model: Model) -> dict[str, Any]:
         "endpoints": model.endpoints,
         "pricing": model.pricing,
     }
+    return shown if model.expires is None else shown | {"expiration_date": model.expires}

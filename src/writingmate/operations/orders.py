@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from time import time
 
 from writingmate.catalog.resolve import Catalog
-from writingmate.dialects import attachments, demand
+from writingmate.dialects import abilities, attachments, demand
 from writingmate.dialects.exchange import GRAMMARS, Exchange, readable
 from writingmate.errors import UnsupportedParameter
 from writingmate.metering.limits import limits
@@ -72,8 +72,11 @@ class Order:
     def exchange(self, request_id: str, max_tokens: int | None = None) -> Exchange:
         """The conversation with the provider, each choice held down to ``max_tokens``.
 
-        Raises UnsupportedParameter if the provider's dialect cannot express something.
+        Raises UnsupportedParameter if the provider's dialect cannot express something, or the model there
+        would ignore it.
         """
+        if self.route.lacks:
+            abilities.refuse(self.route.lacks, self.read)
         return Exchange.begin(
             self.dialect,
             self.asked,

@@ -42,4 +42,4 @@ class OwnRoutes:
             raise Unavailable(_SHUT) from error
         if key is None:
             raise StalePrincipal
-        return Route(replace(route.provider, api_key=key), route.model)
+        return replace(route, provider=replace(route.provider, api_key=key))

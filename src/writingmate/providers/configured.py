@@ -111,10 +111,16 @@ def _joined(
         api_key=api_key,
         headers={name: value for name, value in headers.items() if value},
         stream_usage=row.stream_usage,
-        discovers=row.self_hosted if section.discover is None else section.discover,
+        discovers=_discovers(row, api_key) if section.discover is None else section.discover,
+        gathers=row.gathers,
         key_header=row.key_header,
         list_path=row.list_path,
     )
+
+
+def _discovers(row: Row, api_key: str | None) -> bool:
+    """Whose models nobody else knows is asked for them; and who gathers everybody's, if we are a customer."""
+    return row.self_hosted or (row.gathers and api_key is not None)
 
 
 def _spoken(row: Row, base_url: str) -> tuple[DialectName, ...]:

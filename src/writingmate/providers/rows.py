@@ -3,7 +3,9 @@
 Sources are the providers' own reference pages, read in November 2026:
 
 * Mistral refuses ``stream_options`` with 422 and sends usage in the last chunk of every stream.
-* OpenRouter always sends usage; ``stream_options`` has no effect there.
+* OpenRouter always sends usage; ``stream_options`` has no effect there. For its rankings ``HTTP-Referer``
+  says where the application is, which is the operator's to tell; ``X-OpenRouter-Title``, once ``X-Title``,
+  how it is called.
 * OpenAI's ``/completions`` refuses chat models, which are what the catalog routes to it; DeepSeek's
   is a beta under another path; Groq and Mistral have none; xAI's is a legacy that its reasoning
   models do not serve. So these rows speak chat only, and completions are translated.
@@ -50,7 +52,8 @@ class Row:
     One that is ``self_hosted`` needs no key: it is configured by saying where it is, its addresses
     may leave out ``/v1``, and its models are asked for, since nobody else knows them. Where the
     provider's own clients ``add_version``, so do we. ``key_header`` is where the key goes, ``list_path``
-    where the list of models is.
+    where the list of models is. One that ``gathers`` other vendors' models is asked for its list as soon as
+    it has a key.
     """
 
     name: str
@@ -62,6 +65,7 @@ class Row:
     headers: Mapping[str, str] = field(default_factory=dict)
     self_hosted: bool = False
     add_version: str = ""
+    gathers: bool = False
     key_header: str = "authorization"
     list_path: str = "/models"
 
@@ -73,6 +77,7 @@ def _hosted(
     *,
     stream_usage: Literal["option", "always"] = "option",
     headers: Mapping[str, str] | None = None,
+    gathers: bool = False,
 ) -> Row:
     variable = name.upper()
     return Row(
@@ -83,6 +88,7 @@ def _hosted(
         dialects=dialects,
         stream_usage=stream_usage,
         headers=headers or {},
+        gathers=gathers,
     )
 
 
@@ -129,6 +135,7 @@ ROWS: Mapping[str, Row] = MappingProxyType(
                 "openrouter",
                 "https://openrouter.ai/api/v1",
                 headers={"x-title": "writingmate", "x-openrouter-title": "writingmate"},
+                gathers=True,
             ),
             _hosted("groq", "https://api.groq.com/openai/v1"),
             _hosted("mistral", "https://api.mistral.ai/v1", stream_usage="always"),

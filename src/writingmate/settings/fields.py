@@ -75,7 +75,11 @@ class ProviderSection:
         tuple[str, ...], Meta(description="Its own names of its models; each is served as `NAME/model`.")
     ] = ()
     discover: Annotated[
-        bool | None, Meta(description="Ask it for its list of models; each is served as `NAME/model`.")
+        bool | None,
+        Meta(
+            description="Ask it for its list of models; each is served as `NAME/model`. "
+            "[OpenRouter](openrouter.md) is asked unless this is `false`."
+        ),
     ] = None
 
 

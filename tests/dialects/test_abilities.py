@@ -1,0 +1,86 @@
+"""What a model does not do is refused by name, and only that."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from writingmate.dialects.abilities import lacking, refuse
+from writingmate.errors import UnsupportedParameter
+from writingmate.wire import document
+
+TOOL = {"type": "function", "function": {"name": "f"}}
+ALL = (
+    "logit_bias", "logprobs", "reasoning", "response_format", "seed", "stop", "tool_choice", "tools",
+    "top_logprobs",
+)  # fmt: skip
+ASKED: dict[str, Any] = {
+    "functions": [{"name": "f"}],
+    "logit_bias": {"5": -100},
+    "logprobs": True,
+    "reasoning_effort": "low",
+    "response_format": {"type": "json_object"},
+    "seed": 0,
+    "stop": "END",
+    "tool_choice": "required",
+    "tools": [TOOL],
+    "top_logprobs": 2,
+}
+
+
+def check(parameters: tuple[str, ...] | None, **fields: Any) -> None:
+    body = {"model": "x/m", "messages": [{"role": "user", "content": "Hi"}], **fields}
+    refuse(lacking(parameters), document.parse(json.dumps(body).encode()))
+
+
+@pytest.mark.parametrize("name", ASKED)
+def test_what_is_not_listed_is_refused_by_name(name: str) -> None:
+    with pytest.raises(UnsupportedParameter) as caught:
+        check(("temperature",), **{name: ASKED[name]})
+    assert (caught.value.param, caught.value.code, caught.value.status) == (
+        name,
+        "unsupported_parameter",
+        400,
+    )
+    assert f"'{name}'" in caught.value.message
+
+
+@pytest.mark.parametrize("name", ASKED)
+def test_what_is_listed_passes(name: str) -> None:
+    check(ALL, **{name: ASKED[name]})
+    check(None, **{name: ASKED[name]})
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        *((name, None) for name in ASKED),
+        ("functions", []),
+        ("logit_bias", {}),
+        ("logprobs", False),
+        ("reasoning_effort", "none"),
+        ("response_format", {"type": "text"}),
+        ("stop", []),
+        ("tool_choice", "auto"),
+        ("tool_choice", "none"),
+        ("tools", []),
+        ("top_logprobs", 0),
+    ],
+)
+def test_what_asks_for_nothing_passes(name: str, value: object) -> None:
+    check(("temperature",), **{name: value})
+
+
+@pytest.mark.parametrize(
+    "name", ["temperature", "top_p", "max_tokens", "presence_penalty", "provider", "user"]
+)
+def test_how_it_samples_is_left_to_the_provider(name: str) -> None:
+    check(("tools",), **{name: 1})
+
+
+def test_either_word_for_the_same_will_do() -> None:
+    check(("structured_outputs",), response_format={"type": "json_schema", "json_schema": {"name": "x"}})
+    check(("reasoning_effort",), reasoning_effort="high")
+    check(("logprobs",), logprobs=True, top_logprobs=1)
