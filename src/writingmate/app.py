@@ -9,7 +9,6 @@ from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from dataclasses import replace
 from functools import partial
-from pathlib import Path
 
 from writingmate import __version__
 from writingmate.api.application import DataPlane
@@ -23,9 +22,9 @@ from writingmate.api.openapi import Description
 from writingmate.api.probes import Probes, schema_check
 from writingmate.api.request_id import new_request_id
 from writingmate.api.routes import Routes
-from writingmate.catalog.discovery import Answer, Discovery
+from writingmate.catalog.asking import Asking
+from writingmate.catalog.discovery import Discovery
 from writingmate.catalog.resolve import Catalog
-from writingmate.errors import UpstreamRefused
 from writingmate.identity.directory import Directory
 from writingmate.identity.signing import REFRESH_SECONDS
 from writingmate.jobs.runner import Job, Runner
@@ -57,7 +56,7 @@ from writingmate.storage.engine import Database
 from writingmate.storage.schema import require
 from writingmate.telemetry import log, metrics
 from writingmate.types import DialectName, Principal, Provider
-from writingmate.upstream.base import Call, Timeouts
+from writingmate.upstream.base import Timeouts
 from writingmate.upstream.client import HttpClient
 from writingmate.vault.box import Box
 from writingmate.vault.credentials import Credentials
@@ -75,8 +74,6 @@ COLLECTIONS = (
     20,
     50,
 )  # allocations before a round of the young, and rounds before those of the older
-NOT_MODIFIED = 304
-LIST_TIMEOUTS = Timeouts(connect=5.0, first=20.0, idle=20.0)
 
 
 class Gateway:
@@ -299,20 +296,7 @@ def _local(settings: Settings, network: HttpClient) -> LocalUpstream:
 def _discovery(
     settings: Settings, catalog: Catalog, providers: tuple[Provider, ...], network: HttpClient
 ) -> Discovery:
-    async def fetch(provider: Provider, etag: str | None) -> Answer | None:
-        headers = provider.authorized() | ({} if etag is None else {"if-none-match": etag})
-        url = f"{provider.base_url}{provider.list_path}"
-        call = Call(url, headers, b"", streaming=False, timeouts=LIST_TIMEOUTS, method="GET")
-        try:
-            async with network.open(call) as reply:
-                return Answer(await reply.body(), reply.headers.get("etag"))
-        except UpstreamRefused as refused:
-            if etag is not None and refused.status == NOT_MODIFIED:
-                return None
-            raise
-
-    folder: Path = settings.data_dir / "catalog"
-    discovery = Discovery(catalog, providers, folder, fetch)
+    discovery = Discovery(catalog, providers, settings.data_dir / "catalog", Asking(network).fetch)
     discovery.load()
     return discovery
 

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from tests.catalog.rows import catalog, provider
-from writingmate.catalog.discovery import EMPTY_SECONDS, EVERY_SECONDS, Answer, Discovery
+from writingmate.catalog.asking import Answer
+from writingmate.catalog.discovery import EMPTY_SECONDS, EVERY_SECONDS, Discovery
 from writingmate.catalog.resolve import Catalog
 from writingmate.errors import UpstreamRefused, UpstreamTimeout, UpstreamUnreachable
 from writingmate.telemetry import log

@@ -15,11 +15,11 @@ from tests.catalog.rows import catalog, provider
 from tests.catalog.test_discovery import events, pauses, slugs
 from tests.fakes.openrouter import listing
 from writingmate.catalog import discovery as discoveries
+from writingmate.catalog.asking import Answer
 from writingmate.catalog.discovery import (
     BUSY_SECONDS,
     EVERY_SECONDS,
     NEW_SECONDS,
-    Answer,
     Discovery,
 )
 from writingmate.catalog.resolve import Catalog

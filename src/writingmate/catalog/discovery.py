@@ -12,11 +12,11 @@ import asyncio
 import os
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
 
+from writingmate.catalog.asking import Fetch
 from writingmate.catalog.listed import Listed
 from writingmate.catalog.lists import read_list
 from writingmate.catalog.resolve import Catalog
@@ -31,18 +31,6 @@ BUSY_SECONDS = 5.0
 NEW_SECONDS = EVERY_SECONDS - EMPTY_SECONDS
 MOST_BYTES = 16 << 20
 _LONGEST_ETAG = 256
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """A provider's answer to ``GET base_url/models``."""
-
-    body: bytes
-    etag: str | None = None
-
-
-# Asks a provider, as it is called; None if its list is still the one of that ETag. Raises UpstreamError.
-Fetch = Callable[[Provider, str | None], Awaitable[Answer | None]]
 
 
 class Discovery:

@@ -99,5 +99,5 @@ class Spoke(Protocol):
     def reply(self, body: bytes) -> bytes:
         """A chat completion. Raises UpstreamBroken if the body is no answer."""
 
-    def stream(self) -> SpokeStream:
-        """The state of one leg's stream."""
+    def stream(self, *, reports: bool) -> SpokeStream:
+        """The state of one leg's stream; ``reports``: its client wants the usage."""

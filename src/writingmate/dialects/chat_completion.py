@@ -10,14 +10,26 @@ import msgspec
 from writingmate.types import Usage
 from writingmate.wire import sse
 
+_CHUNK = "chat.completion.chunk"
+
 
 class ChatAnswer:
-    """What a body and every chunk of one answer say alike: id, time, model."""
+    """What a body and every chunk of one answer say alike: id, time, model.
 
-    def __init__(self, *, reply_id: str, model: str, created: int | None = None) -> None:
+    A stream that ``reports`` its usage says so in every chunk: null, but for the one that has it (WIRE §5.3).
+    """
+
+    def __init__(
+        self, *, reply_id: str, model: str, created: int | None = None, reports: bool = False
+    ) -> None:
+        self._reports = reports
         self._id = reply_id
         self._model = model
         self._created = int(time.time()) if created is None else created
+
+    def reporting(self) -> ChatAnswer:
+        """The same, of a stream whose client wants its usage."""
+        return ChatAnswer(reply_id=self._id, model=self._model, created=self._created, reports=True)
 
     def whole(self, message: dict[str, Any], finish_reason: str, usage: dict[str, Any] | None) -> bytes:
         """The body of an answer that is not streamed, of one choice."""
@@ -38,11 +50,11 @@ class ChatAnswer:
     ) -> bytes:
         """A frame with a piece of a choice."""
         choice = {"index": index, "delta": delta, "logprobs": logprobs, "finish_reason": finish_reason}
-        return sse.event(self._encoded("chat.completion.chunk", [choice], None))
+        return sse.event(self._encoded(_CHUNK, [choice], None))
 
     def usage_chunk(self, usage: dict[str, Any]) -> bytes:
         """The frame that reports what it took."""
-        return sse.event(self._encoded("chat.completion.chunk", [], usage))
+        return sse.event(self._encoded(_CHUNK, [], usage))
 
     def _encoded(self, kind: str, choices: list[dict[str, Any]], usage: dict[str, Any] | None) -> bytes:
         said: dict[str, Any] = {
@@ -52,7 +64,9 @@ class ChatAnswer:
             "model": self._model,
             "choices": choices,
         }
-        return msgspec.json.encode(said if usage is None else {**said, "usage": usage})
+        if usage is not None or (self._reports and kind == _CHUNK):
+            said["usage"] = usage
+        return msgspec.json.encode(said)
 
 
 def usage_object(usage: Usage, *, cache_written: int = 0) -> dict[str, Any]:

@@ -72,7 +72,7 @@ class Exchange:
         native = isinstance(codec, ResponsesNative)
         self._watches = [ResponsesWatch() if native else Watch(pass_usage=pass_usage) for _ in legs]
         self._streams = [codec.stream(leg.index, self._watches) for leg in legs] if streaming else []
-        self._spoken = [spoke.stream() for _ in self._streams] if spoke is not None else []
+        self._spoken = [spoke.stream(reports=pass_usage) for _ in self._streams] if spoke is not None else []
 
     @classmethod
     def begin(  # noqa: PLR0913  # each is a fact of the route or of the request, and none belong together

@@ -87,9 +87,9 @@ class MessagesSpoke:
         """A chat completion. Raises UpstreamBroken if the body is no message of Anthropic's."""
         return messages_reply.reply(body, self._answer)
 
-    def stream(self) -> MessagesStream:
+    def stream(self, *, reports: bool = False) -> MessagesStream:
         """The state of one stream."""
-        return MessagesStream(self._answer)
+        return MessagesStream(self._answer.reporting() if reports else self._answer)
 
 
 def _refuse(asked: dict[str, Any]) -> None:
