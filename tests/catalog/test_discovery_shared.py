@@ -224,3 +224,31 @@ async def test_a_spoilt_copy_is_asked_for_anew(tmp_path: Path, events: list[str]
     assert found(served) == ["x/a"]
     assert router.asked == [None]
     assert events[0].startswith("discovery_failed ")
+
+
+async def test_a_copy_that_was_taken_away_is_written_again(tmp_path: Path) -> None:
+    for etag in (None, '"1"'):
+        router = Router(listed("x/a"), etag)
+        _, asks = process(tmp_path, router)
+        for _ in range(2):
+            (tmp_path / "openrouter.json").unlink(missing_ok=True)
+            await asks.refresh()
+        assert router.asked == [None, etag]
+        assert found(process(tmp_path, router)[0]) == ["x/a"]
+
+
+async def test_a_list_from_another_address_will_do_until_there_is_one_from_here(tmp_path: Path) -> None:
+    await process(tmp_path, Router(listed("x/a"), '"1"'))[1].refresh()
+    moved = replace(ROUTER, base_url="http://elsewhere/v1")
+    served, router = catalog(moved), Router(b"")
+    asks = Discovery(served, [moved], tmp_path, router)
+    asks.load()
+    assert found(served) == ["x/a"]
+    await asks.refresh()
+    assert found(served) == ["x/a"]
+    router.body, router.etag = listed("x/b"), '"1"'
+    await asks.refresh()
+    assert router.asked == [None, None], "its age and its mark are another's"
+    assert found(served) == ["x/b"]
+    await asks.refresh()
+    assert len(router.asked) == 2

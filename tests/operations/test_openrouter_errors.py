@@ -178,6 +178,28 @@ def test_what_it_said_is_read_in_any_shape(raw: object, shown: str) -> None:
     assert answer.message == f"Provider returned error{shown}"
 
 
+@PLACES
+@pytest.mark.parametrize(
+    ("code", "metadata", "status", "word"),
+    [
+        (401, {}, 401, "provider_key_rejected"),
+        (402, {}, 401, "provider_key_rejected"),
+        (402, BUSY, 429, "rate_limit_exceeded"),
+        (403, {}, 401, "provider_key_rejected"),
+        (403, MODERATION, 403, "content_policy_violation"),
+    ],
+)
+def test_with_a_callers_own_key_it_is_theirs_wherever_it_comes(
+    place: Any, code: int, metadata: Json, status: int, word: str
+) -> None:
+    key = "sk-or-v1-own-0123456789"
+    failed = place(error(code, f"No: {key}", **metadata))
+    answer = as_answer(failed, own_key=key)
+    assert (answer.status, answer.code) == (status, word)
+    assert key not in answer.envelope().decode()
+    assert key not in f"{failed!r} {failed.detail}"
+
+
 def test_who_has_a_key_of_their_own_waits_where_too_much_is_under_way() -> None:
     refused = UpstreamRefused(402, {"retry-after": "20"}, json.dumps(error(402, "No", **BUSY)).encode())
     answer = as_answer(refused, own_key="sk-or-v1-own")

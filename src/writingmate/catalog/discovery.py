@@ -50,6 +50,7 @@ class Discovery:
         self._shelf = Shelf(folder)
         self._fetch = fetch
         self._sleep = sleep
+        self._taking = asyncio.Lock()  # the catalog takes one list at a time
         self._failing: set[str] = set()
         self._etags: dict[str, str | None] = {}
         self._stamps: dict[str, Stamp] = {}
@@ -57,7 +58,9 @@ class Discovery:
     def load(self) -> None:
         """Take the lists that were kept on disk; one that cannot be read is left out."""
         for provider in self._providers:
-            self._take(provider, self._on_disk(provider))
+            if there := self._on_disk(provider):
+                self._note(provider, *there)
+                self._catalog.discovered(provider.name, there[0].models)
 
     async def run(self) -> None:
         """Ask every provider, again and again, until cancelled."""
@@ -104,7 +107,11 @@ class Discovery:
             return False
         if seen[0] == self._stamps.get(provider.name):
             return True
-        return self._take(provider, await asyncio.to_thread(self._on_disk, provider))
+        there = await asyncio.to_thread(self._on_disk, provider)
+        if there is None or not self._note(provider, *there):
+            return False
+        await self._taken(provider, there[0].models)
+        return True
 
     def _on_disk(self, provider: Provider) -> tuple[Kept, Stamp] | None:
         """The list that is there, if it can be read."""
@@ -117,13 +124,18 @@ class Discovery:
             log.failure("discovery_failed", error, provider=provider.name)
             return None
 
-    def _take(self, provider: Provider, there: tuple[Kept, Stamp] | None) -> bool:
-        if there is None:
+    def _note(self, provider: Provider, kept: Kept, stamp: Stamp) -> bool:
+        """False if the provider was elsewhere then: such a list will do until there is another."""
+        if kept.source != provider.base_url:
             return False
-        kept, self._stamps[provider.name] = there
-        self._catalog.discovered(provider.name, kept.models)
         self._etags[provider.name] = kept.etag
+        self._stamps[provider.name] = stamp
         return True
+
+    async def _taken(self, provider: Provider, models: dict[str, Listed]) -> bool:
+        """Whether the catalog has something new. Off the event loop: hundreds of models take a while."""
+        async with self._taking:
+            return await asyncio.to_thread(self._catalog.discovered, provider.name, models)
 
     async def _fetched(self, provider: Provider) -> None:
         had = self._etags.get(provider.name)
@@ -136,24 +148,23 @@ class Discovery:
         self._failing.discard(provider.name)
         etag = had if answer is None else _mark(answer.etag)
         self._etags[provider.name] = etag
-        changed = found is not None and self._catalog.discovered(provider.name, found)
+        changed = found is not None and await self._taken(provider, found)
         if changed:
             log.event("models_discovered", provider=provider.name, models=len(found or ()))
-        kept = Kept(found, etag) if found is not None and (changed or etag != had) else None
-        if kept is not None or provider.gathers:
-            await self._keep_on_disk(provider, kept)
+        if changed or provider.gathers:
+            await self._keep_on_disk(provider, same=not changed and etag == had)
 
-    async def _keep_on_disk(self, provider: Provider, kept: Kept | None) -> None:
-        """Or, if there is nothing new to keep, say that what is there still holds."""
+    async def _keep_on_disk(self, provider: Provider, *, same: bool) -> None:
+        """Write the list that the catalog has; of the ``same`` one say that it still holds."""
+        name = provider.name
         try:
-            if kept is None:
-                await asyncio.to_thread(self._shelf.confirm, provider.name)
-                return
-            await asyncio.to_thread(self._shelf.write, provider.name, kept)
+            if not (same and name in self._stamps and await asyncio.to_thread(self._shelf.confirm, name)):
+                kept = Kept(dict(self._catalog.found(name)), provider.base_url, self._etags[name])
+                await asyncio.to_thread(self._shelf.write, name, kept)
         except OSError as error:
             self._failed(provider, error)
-        if seen := self._shelf.seen(provider.name):
-            self._stamps[provider.name] = seen[0]
+        if seen := self._shelf.seen(name):
+            self._stamps[name] = seen[0]
 
     def _failed(self, provider: Provider, error: Exception) -> None:
         """One line when a provider stops answering, not one a minute."""

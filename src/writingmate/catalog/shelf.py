@@ -22,9 +22,10 @@ Stamp: TypeAlias = int
 
 
 class Kept(msgspec.Struct, frozen=True):
-    """A list, and the provider's own mark of it (``ETag``), if it has one."""
+    """A list, the address that it came from, and the provider's own mark of it (``ETag``), if it has one."""
 
     models: dict[str, Listed]
+    source: str = ""
     etag: str | None = None
 
 
@@ -62,9 +63,13 @@ class Shelf:
             Path(temporary).unlink(missing_ok=True)
             raise
 
-    def confirm(self, name: str) -> None:
-        """The list is still that. Raises OSError."""
-        os.utime(self._file(name))
+    def confirm(self, name: str) -> bool:
+        """The list is still that; False if it is gone. Raises OSError."""
+        try:
+            os.utime(self._file(name))
+        except FileNotFoundError:
+            return False
+        return True
 
     def take_turn(self, name: str) -> int | None:
         """A descriptor to close once its provider was asked; None if another process is asking it.

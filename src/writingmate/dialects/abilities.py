@@ -6,7 +6,8 @@ the others. Those are refused that change what an answer is; how a model samples
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
+from functools import lru_cache
 from typing import Final
 
 from writingmate.errors import UnsupportedParameter
@@ -40,7 +41,8 @@ _IDLE: Final[Mapping[str, tuple[object, ...]]] = {
 }
 
 
-def lacking(parameters: Collection[str] | None) -> frozenset[str]:
+@lru_cache(maxsize=1024)
+def lacking(parameters: tuple[str, ...] | None) -> frozenset[str]:
     """The fields of a request that a model does not honour which honours these; none if nobody knows."""
     if parameters is None:
         return frozenset()
