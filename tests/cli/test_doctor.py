@@ -10,6 +10,7 @@ from tests.cli.commands import Commands
 from tests.fakes.anthropic_upstream import FakeAnthropic
 from tests.fakes.gemini_upstream import FakeGemini
 from tests.fakes.openai_upstream import FakeOpenAI, Fault
+from tests.fakes.openrouter import FakeOpenRouter
 from writingmate.local import rows
 
 KEY = "sk-planted-0123456789"
@@ -113,3 +114,16 @@ def test_embedded_models_are_looked_for(
     found = {finding["check"]: finding for finding in commands.json("doctor")}["embedded models"]
     assert found["status"] == status
     assert words in found["detail"]
+
+
+async def test_openrouters_key_is_tried_though_its_list_is_public(commands: Commands) -> None:
+    async with FakeOpenRouter(key="sk-or-v1-0123456789") as openrouter:
+        commands.environ |= {"OPENROUTER_BASE_URL": openrouter.base_url, "OPENROUTER_API_KEY": "sk-or-v1-no"}
+        refused = await examined(commands, status=1)
+        commands.environ["OPENROUTER_API_KEY"] = "sk-or-v1-0123456789"
+        well = await examined(commands)
+        openrouter.script(Fault(status=404), path="/v1/key")
+        elsewhere = await examined(commands)
+    assert "check OPENROUTER_API_KEY" in refused["provider openrouter"]["advice"]
+    assert well["provider openrouter"]["detail"].endswith("/v1/models: 1 text models")
+    assert elsewhere["provider openrouter"]["status"] == "ok"

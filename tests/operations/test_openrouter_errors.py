@@ -20,6 +20,7 @@ from writingmate.wire import document, sse
 NOW = 1_790_000_000.0
 WRITTEN = b'data: {"choices":[{"index":0,"delta":{"content":"A"}}]}\n\n'
 BUSY = {"limit_source": "openrouter_in_flight_budget", "reason": "in_flight_budget_exhausted"}
+LARGE = BUSY | {"reason": "weight_exceeds_budget"}
 RESET = {"headers": {"X-RateLimit-Limit": "50", "X-RateLimit-Reset": f"{int(NOW) + 90}000"}}
 RAW = {"raw": '{"error":{"message":"max_tokens is too large at https://api.x.ai","code":"x"}}'}
 CALLER = "invalid_request_error"
@@ -43,6 +44,7 @@ TABLE = pytest.mark.parametrize(
         (401, "User not found.", {}, 502, UPSTREAM, UPSTREAM, "next", "rest"),
         (402, "Insufficient credits", {}, 502, UPSTREAM, UPSTREAM, "next", "rest"),
         (402, "In-flight requests", BUSY, 502, UPSTREAM, UPSTREAM, "same", "nothing"),
+        (402, "Too much at once", LARGE, 502, UPSTREAM, UPSTREAM, "next", "rest"),
         (403, "Key limit exceeded", {}, 502, UPSTREAM, UPSTREAM, "next", "rest"),
         (
             403,

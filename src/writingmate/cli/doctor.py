@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 LITTLE_ROOM = 1 << 30
 _SECONDS = 15.0
+_NOT_FOUND = 404
 _SHOWN = 10
 _NAMED = 5
 
@@ -223,18 +224,34 @@ async def _ask(client: HttpClient, provider: Provider) -> Finding:
     import msgspec
 
     from writingmate.catalog.lists import read_list
-    from writingmate.upstream.base import Call, Timeouts
 
     url = f"{provider.base_url}{provider.list_path}"
-    timeouts = Timeouts(connect=_SECONDS, first=_SECONDS, idle=_SECONDS)
-    call = Call(url, provider.authorized(), b"", streaming=False, timeouts=timeouts, method="GET")
     name = f"provider {provider.name}"
     try:
-        async with client.open(call) as reply:
-            found = read_list(await reply.body())
+        found = read_list(await _answer(client, provider, url))
+        if provider.gathers and provider.api_key is not None:
+            await _try_key(client, provider)
     except (UpstreamError, msgspec.DecodeError, RecursionError) as error:
         return Finding(name, "broken", f"{url}: {_reason(error)}", _advice(provider, error))
     return Finding(name, "ok", f"{url}: {len(found)} text models")
+
+
+async def _try_key(client: HttpClient, provider: Provider) -> None:
+    """OpenRouter shows its list to anybody, and says at another path what it thinks of a key."""
+    try:
+        await _answer(client, provider, f"{provider.base_url}/key")
+    except UpstreamRefused as refused:
+        if refused.status != _NOT_FOUND:
+            raise
+
+
+async def _answer(client: HttpClient, provider: Provider, url: str) -> bytes:
+    from writingmate.upstream.base import Call, Timeouts
+
+    timeouts = Timeouts(connect=_SECONDS, first=_SECONDS, idle=_SECONDS)
+    call = Call(url, provider.authorized(), b"", streaming=False, timeouts=timeouts, method="GET")
+    async with client.open(call) as reply:
+        return await reply.body()
 
 
 def _reason(error: Exception) -> str:

@@ -97,9 +97,9 @@ class GeminiSpoke:
         """A chat completion. Raises UpstreamBroken if the body is no answer of Gemini's."""
         return gemini_reply.reply(body, self._answer, self._reading())
 
-    def stream(self) -> GeminiStream:
+    def stream(self, *, reports: bool = False) -> GeminiStream:
         """The state of one stream."""
-        return GeminiStream(self._answer, self._reading())
+        return GeminiStream(self._answer.reporting() if reports else self._answer, self._reading())
 
     def _reading(self) -> Reading:
         return Reading(self._request_id, parallel=self._parallel)

@@ -39,7 +39,7 @@ _TIMED_OUT = "The provider of this model took too long to answer. Try again, or 
 _REFUSED_US = "The provider of this model refused this server's credentials. Ask the operator to check them."
 _NOT_HERE = "User location is not supported"  # Google's 400 about where this server is
 _NO_MONEY = "credit balance is too low"  # Anthropic's 400 about the operator's account
-_IN_FLIGHT = "openrouter_in_flight_budget"
+_IN_FLIGHT, _TOO_LARGE = "openrouter_in_flight_budget", "weight_exceeds_budget"
 _NO_WORDS = "The provider of this model refused the request."
 _INSTEAD = "or remove it to go on without (writingmate openrouter-key remove)."
 _OWN_REFUSED = f"OpenRouter refused your own key. Set another (writingmate openrouter-key set), {_INSTEAD}"
@@ -102,8 +102,12 @@ def is_moderation(error: UpstreamRefused) -> bool:
 
 
 def is_passing(error: UpstreamRefused) -> bool:
-    """OpenRouter's 402 is also for what is under way at the moment, though there are credits."""
-    return error.status == NO_CREDITS and _metadata(error).get("limit_source") == _IN_FLIGHT
+    """OpenRouter's 402 is also for what is under way at the moment, though there are credits.
+
+    A request that by itself is more than the account may have under way is not: waiting does not help it.
+    """
+    about = _metadata(error) if error.status == NO_CREDITS else {}
+    return about.get("limit_source") == _IN_FLIGHT and about.get("reason") != _TOO_LARGE
 
 
 def _metadata(error: UpstreamRefused) -> dict[str, object]:
