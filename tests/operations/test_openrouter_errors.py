@@ -6,6 +6,9 @@ import json
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
 
 from tests.fakes.openai_choices import Json
 from tests.fakes.openrouter import MODERATION, error
@@ -241,3 +244,29 @@ def test_no_error_is_kept_beyond_its_bound() -> None:
     assert isinstance(failed, UpstreamRefused)
     assert len(failed.body) < 100
     assert len(failed.detail) < 500
+
+
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=9), inner, max_size=3),
+    max_leaves=6,
+)
+TOLD = ["headers", "raw", "error_type", "reasons", "patterns", "limit_source", "reason"]
+METADATA = VALUES | st.dictionaries(st.sampled_from(TOLD), VALUES, max_size=4)
+MESSAGES = VALUES | st.just("Provider returned error")
+STATUSES = st.sampled_from([400, 401, 402, 403, 404, 408, 429, 500, 503])
+
+
+@hypothesis_settings(deadline=None)  # other work shares the machine
+@given(STATUSES, VALUES, MESSAGES, METADATA, st.sampled_from([None, "sk-or-v1-own"]))
+def test_whatever_stands_in_an_error_there_is_an_answer(
+    status: int, code: Any, message: Any, metadata: Any, own_key: str | None
+) -> None:
+    body = json.dumps({"error": {"code": code, "message": message, "metadata": metadata}}).encode()
+    for failed in (UpstreamRefused(status, {}, body), in_a_body(json.loads(body))):
+        assert verdict(failed, NOW).again in {"same", "next", "nowhere"}
+        answer = as_answer(failed, own_key=own_key)
+        told = json.loads(answer.envelope())["error"]
+        assert isinstance(told["message"], str)
+        assert told["code"] is None or isinstance(told["code"], str)
+        assert all(value.isascii() and value.isprintable() for value in answer.headers.values())

@@ -31,6 +31,7 @@ LIST = [
     listing("x/paid", expiration_date="2026-12-31"),
     listing("x/free:free", pricing=FREE, supported_parameters=["max_tokens", "temperature"]),
     listing("x/dear", pricing=DEAR),
+    listing("x/lean", supported_parameters=["max_tokens", "temperature"]),
     listing("x/auto", pricing={"prompt": "-1", "completion": "-1"}),
 ]
 MESSAGES: Any = [{"role": "user", "content": "Reply with exactly: A B C"}]
@@ -87,7 +88,13 @@ async def shown(live: Live, wanted: str) -> dict[str, dict[str, Any]]:
 async def test_with_a_key_the_list_is_read_and_served(live: Live, openrouter: FakeOpenRouter) -> None:
     models = await shown(live, "x/paid")
     tiers = {slug: models[slug]["tier"] for slug in models if slug.startswith("x/")}
-    assert tiers == {"x/auto": "ultimate", "x/dear": "ultimate", "x/free:free": "basic", "x/paid": "pro"}
+    assert tiers == {
+        "x/auto": "ultimate",
+        "x/dear": "ultimate",
+        "x/free:free": "basic",
+        "x/lean": "pro",
+        "x/paid": "pro",
+    }
     assert models["google/gemini-2.5-flash"]["name"] == "Gemini 2.5 Flash", "what ships wins"
     paid = models["x/paid"]
     assert (paid["owned_by"], paid["context_length"], paid["max_output_tokens"]) == ("x", 1_048_576, 65_535)
@@ -129,9 +136,14 @@ async def test_what_a_model_lacks_goes_to_the_next_route_or_is_refused_by_name(
         assert answer.headers["x-writingmate-route"] == "lab/m"
         with pytest.raises(BadRequestError) as caught:
             await client.chat.completions.create(model="x/paid", messages=MESSAGES, logprobs=True)
+        with pytest.raises(BadRequestError) as told:
+            await client.responses.create(model="x/lean", input="Hi", reasoning={"effort": "low"})
+        plain = await client.responses.create(model="x/lean", input="Reply with exactly: A")
     assert (caught.value.param, caught.value.code) == ("logprobs", "unsupported_parameter")
+    assert (told.value.param, told.value.code) == ("reasoning.effort", "unsupported_parameter")
+    assert plain.output_text == "A"
     assert [call.document["seed"] for call in lab.calls] == [7]
-    assert not [call for call in openrouter.calls if call.method == "POST"]
+    assert [call.model for call in openrouter.calls if call.method == "POST"] == ["x/lean"]
 
 
 async def test_an_offline_start_has_the_list_at_once(given: Settings, openrouter: FakeOpenRouter) -> None:

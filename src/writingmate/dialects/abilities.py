@@ -11,6 +11,7 @@ from functools import lru_cache
 from typing import Final
 
 from writingmate.errors import UnsupportedParameter
+from writingmate.types import DialectName
 from writingmate.wire import document
 from writingmate.wire.document import Document
 
@@ -40,6 +41,12 @@ _IDLE: Final[Mapping[str, tuple[object, ...]]] = {
     "top_logprobs": (0,),
 }
 
+_IN_RESPONSES: Final[Mapping[str, str]] = {
+    "logprobs": "include",
+    "reasoning_effort": "reasoning.effort",
+    "response_format": "text.format",
+}
+
 
 @lru_cache(maxsize=1024)
 def lacking(parameters: tuple[str, ...] | None) -> frozenset[str]:
@@ -50,14 +57,18 @@ def lacking(parameters: tuple[str, ...] | None) -> frozenset[str]:
     return frozenset(name for name, words in _NEEDED.items() if honoured.isdisjoint(words))
 
 
-def refuse(lacks: frozenset[str], request: Document) -> None:
-    """Raise UnsupportedParameter if the request asks for something of ``lacks``."""
+def refuse(lacks: frozenset[str], request: Document, dialect: DialectName = "chat") -> None:
+    """Raise UnsupportedParameter if the request, read as chat, asks for something of ``lacks``.
+
+    ``dialect`` is the client's, whose name of the field is told.
+    """
     if lacks.isdisjoint(request):
         return
     for name in request:
         if name in lacks and document.value(request[name]) not in (None, *_IDLE.get(name, ())):
+            told = _IN_RESPONSES.get(name, name) if dialect == "responses" else name
             raise UnsupportedParameter(
-                f"Unsupported parameter: '{name}' is not supported with this model. "
+                f"Unsupported parameter: '{told}' is not supported with this model. "
                 "Leave it out, or choose another model.",
-                param=name,
+                param=told,
             )

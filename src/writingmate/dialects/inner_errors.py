@@ -24,8 +24,7 @@ def error_of(said: object, shown: bytes) -> UpstreamBroken:
     status = _status(said)
     if status is None:
         return UpstreamBroken(detail)
-    body = msgspec.json.encode({"error": said})
-    return UpstreamErred(status, body if len(body) <= _LONGEST_BODY else b"{}", detail)
+    return UpstreamErred(status, _body(said), detail)
 
 
 def of_choices(listed: list[dict[str, Any]], shown: bytes) -> UpstreamBroken | None:
@@ -36,6 +35,15 @@ def of_choices(listed: list[dict[str, Any]], shown: bytes) -> UpstreamBroken | N
     if any(choice.get("finish_reason") == "error" for choice in listed):
         return error_of(None, shown)
     return None
+
+
+def _body(said: object) -> bytes:
+    """The words as they would have come with that status; none, if they are endless."""
+    try:
+        body = msgspec.json.encode({"error": said})
+    except RecursionError:
+        return b"{}"
+    return body if len(body) <= _LONGEST_BODY else b"{}"
 
 
 def _status(said: object) -> int | None:

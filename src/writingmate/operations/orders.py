@@ -75,9 +75,7 @@ class Order:
         Raises UnsupportedParameter if the provider's dialect cannot express something, or the model there
         would ignore it.
         """
-        if self.route.lacks:
-            abilities.refuse(self.route.lacks, self.read)
-        return Exchange.begin(
+        exchange = Exchange.begin(
             self.dialect,
             self.asked,
             self.route.provider.paths,
@@ -88,6 +86,9 @@ class Order:
             max_tokens=max_tokens,
             cap=self.model.max_output_tokens,
         )
+        if self.route.lacks and exchange.legs[0].dialect == "chat":
+            abilities.refuse(self.route.lacks, self.read, self.dialect)
+        return exchange
 
     def bounded(self) -> Estimate:
         """The most that it may cost, without reading it."""
