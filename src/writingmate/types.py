@@ -170,7 +170,8 @@ class Provider:
     bearer token in ``authorization`` or itself in another. ``stream_usage`` says whether the
     provider must be asked for a stream's usage with ``stream_options.include_usage``
     (``option``), sends it unasked and refuses the option (``always``). ``list_path`` is where its
-    list of models is, below ``base_url``.
+    list of models is, below ``base_url``. ``quirks`` names the provider whose quirks it has, if not
+    those of its own name.
     """
 
     name: str
@@ -182,6 +183,7 @@ class Provider:
     discovers: bool = False
     key_header: str = "authorization"
     list_path: str = "/models"
+    quirks: str = ""
 
     def authorized(self) -> dict[str, str]:
         """The headers of a call: the row's own, and the key as the provider wants it."""

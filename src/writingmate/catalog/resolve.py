@@ -73,6 +73,10 @@ class Catalog:
         model = self._snapshot.own.get(slug)
         return model.routes[0] if model else None
 
+    def row(self, slug: str) -> ModelSection | None:
+        """What is known of a model that is shipped, declared or set, whether something serves it or not."""
+        return self._rows.get(slug)
+
     def admitted(self, principal: Principal, plan: Plan) -> list[Model]:
         """The models that this caller may use under ``plan``, by slug."""
         allowed = principal.allowed_models
@@ -135,6 +139,7 @@ class Catalog:
             named = {name: ModelSection() for name in section.models} if section else {}
             current = rows.declared(current, provider, {**named, **self.found(provider.name)})
         current = rows.changed(current, self._settings, self._known)
+        self._rows = current
         by_slug = {str(model.slug): model for model in rows.made(current, self._providers.values())}
         by_slug |= {str(model.slug): model for model in self._local}
         own = rows.owned(current, self._own) if self._own else {}

@@ -255,6 +255,8 @@ class Answer:
             headers |= _rate_headers(self._hold.rate)
         if self._exchange.max_tokens is not None:
             headers["x-writingmate-max-tokens-clamped"] = str(self._exchange.max_tokens)
+        if self._exchange.dropped:
+            headers["x-writingmate-dropped"] = ", ".join(self._exchange.dropped)
         if receipt is not None:
             headers["x-writingmate-counted-messages"] = str(receipt.messages)
             if receipt.remaining is not None:

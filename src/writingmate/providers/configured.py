@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from writingmate.errors import ConfigurationError
 from writingmate.providers.rows import ANTHROPIC, GOOGLE, PATHS, ROWS, Row
-from writingmate.settings import ProviderSection, Settings, checked_url
+from writingmate.settings import ProviderSection, Settings, checked_url, nearest
 from writingmate.types import DialectName, Provider
 
 OWN_KEY = "wm_v2."
@@ -114,7 +114,15 @@ def _joined(
         discovers=row.self_hosted if section.discover is None else section.discover,
         key_header=row.key_header,
         list_path=row.list_path,
+        quirks=_quirks(section, _where(settings, row.name)),
     )
+
+
+def _quirks(section: ProviderSection, where: str) -> str:
+    """A shipped provider's name, ``none``, or nothing for those of its own."""
+    if section.quirks is not None and section.quirks not in (*ROWS, "none"):
+        raise ConfigurationError(f"{where}.quirks: {nearest(section.quirks, (*ROWS, 'none'))}")
+    return section.quirks or ""
 
 
 def _spoken(row: Row, base_url: str) -> tuple[DialectName, ...]:

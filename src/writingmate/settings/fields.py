@@ -77,6 +77,12 @@ class ProviderSection:
     discover: Annotated[
         bool | None, Meta(description="Ask it for its list of models; each is served as `NAME/model`.")
     ] = None
+    quirks: Annotated[
+        _Text | None,
+        Meta(
+            description="Whose [quirks](quirks.md) it has: a shipped provider's, like `mistral`, or `none`."
+        ),
+    ] = None
 
 
 @dataclass(frozen=True, slots=True)
