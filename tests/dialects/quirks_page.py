@@ -1,4 +1,4 @@
-"""What docs/quirks.md shows of the table of quirks. ``python -m tests.dialects.quirks_page`` writes it there."""
+"""What docs/quirks.md shows of the table; ``python -m tests.dialects.quirks_page`` writes it there."""
 
 from __future__ import annotations
 
@@ -59,6 +59,7 @@ def rows() -> str:
         lines += [f"### {provider}", ""]
         for row in group:
             models = f"Models that begin with `{row.models}`" if row.models else "Every model"
+            models += f", but for those with `{row.unless}`" if row.unless else ""
             lines += [f"* {models}:", *(f"  * {sentence}" for sentence in row.quirks.words()), ""]
     return "\n".join(lines).rstrip()
 

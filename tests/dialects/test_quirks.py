@@ -16,8 +16,9 @@ from tests.dialects import quirks_page
 from tests.fakes import manners
 from writingmate.dialects import chat, messages_models
 from writingmate.dialects.exchange import Exchange
-from writingmate.dialects.quirks import PLAIN, AtMost, Kinds, Quirks, Refused, Renamed, Rule, Unneeded, Words
+from writingmate.dialects.quirks import PLAIN, Quirks
 from writingmate.dialects.quirks_rows import ROWS, of, quirks
+from writingmate.dialects.quirks_rules import AtMost, Insisted, Kinds, Refused, Renamed, Rule, Unneeded, Words
 from writingmate.errors import InvalidRequest, UnsupportedParameter
 from writingmate.types import DialectName, Provider, Route
 from writingmate.wire import document
@@ -159,7 +160,7 @@ def test_what_is_sent_is_neither_refused_nor_ignored(provider: str, model: str) 
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: f"{row.provider}-{row.models}")
 def test_every_row_is_of_some_model(row: Any) -> None:
-    assert any(row.provider == provider and re.match(row.models, model) for provider, model in SERVED)
+    assert any(row.holds(provider, model) for provider, model in SERVED)
 
 
 @pytest.mark.parametrize("value", [0, 0.0])
@@ -331,6 +332,12 @@ def test_rows_are_laid_over_each_other() -> None:
         {"a": Unneeded(), "b": Renamed("x"), "c": AtMost(1)}, {"d": Unneeded()}, rests=True, one_choice=True
     )
     assert quirks("openai", "gpt-4.1") is PLAIN
+    both = Quirks(thinking={"a": Refused()}).over(Quirks({"a": Renamed("b")}))
+    resting = document.parse(b'{"a":1,"reasoning_effort":"none"}')
+    both.apply(resting, "chat")
+    assert "b" in resting
+    with pytest.raises(UnsupportedParameter):
+        both.apply(document.parse(b'{"a":1}'), "chat")
 
 
 def test_quirks_go_by_the_provider_its_dialect_or_what_settings_say() -> None:
@@ -346,23 +353,79 @@ def test_quirks_go_by_the_provider_its_dialect_or_what_settings_say() -> None:
 
 def test_each_rule_has_words() -> None:
     said: list[tuple[Rule, str]] = [
-        (Renamed("x"), "`f` is sent as `x`"),
-        (Unneeded(), "`f` is left out: the answer is the same"),
-        (Refused(), "`f` is refused"),
-        (Refused(([],)), "`f` is refused"),
-        (Refused((1,), (0,)), "`f` other than 1 is refused; 0 is left out, and a header says so"),
-        (AtMost(8), "`f` is at most 8"),
-        (Kinds(("a", "b")), "`f` may be of type `a` or `b`"),
+        (Renamed("x"), "sent as `x`"),
+        (Unneeded(), "left out: the answer is the same"),
+        (Refused(), "refused"),
+        (Refused(([],)), "refused"),
+        (Refused((1,), (0,)), "refused, but for 1; 0 is left out, and a header says so"),
+        (AtMost(8), "at most 8"),
+        (Insisted(), "sent with `provider.require_parameters`, so that no host ignores it"),
+        (Kinds(("a", "b")), "of type `a` or `b`"),
+        (
+            Words(("a", "b"), {"max": "b"}, {"none": {"t": {"off": True}}}),
+            '`a` or `b`; `max` becomes `b`; `none` becomes `t` of {"off":true}',
+        ),
     ]
     for rule, words in said:
-        assert rule.words("f") == words
-    words = Words(("low",), {"max": "low"}, {"none": {"t": {"off": True}}}).words("f")
-    assert words == '`f` may be `low`; `max` becomes `low`; `none` becomes `t` of {"off":true}'
-    whole = Quirks(
-        {"a": Unneeded()}, {"a": Unneeded(), "b": Refused()}, one_choice=True, system_only=True
-    ).words()
-    assert whole[1] == "while it reasons, which it does unless it is told not to, `b` is refused"
-    assert len(whole) == 4
+        assert rule.words() == words
+    alike = {"a": Unneeded(), "b": Unneeded()}
+    whole = Quirks(alike, {"c": Refused()}, False, True, True, frozenset("xw"))  # noqa: FBT003  # one of each
+    assert whole.words() == [
+        "`a`, `b`: left out: the answer is the same",
+        "`c`: refused (while it reasons, as it does unless told otherwise)",
+        "`n`: a call for each choice",
+        "`w`, `x` of a completion: by chat, or refused",
+        "role `developer`: sent as `system`",
+    ]
+    assert Quirks(thinking={"c": Refused()}, rests=True).words() == ["`c`: refused (while it reasons)"]
+
+
+@pytest.mark.parametrize(
+    ("asked", "wishes"),
+    [
+        ({"seed": 1}, {"require_parameters": True}),
+        ({"seed": None, "stop": [], "logprobs": False, "response_format": {"type": "text"}}, None),
+        ({"seed": 1, "provider": {"sort": "price"}}, {"require_parameters": True, "sort": "price"}),
+        ({"seed": 1, "provider": {"require_parameters": False}}, {"require_parameters": False}),
+        ({"seed": 1, "provider": None}, {"require_parameters": True}),
+        ({"seed": 1, "provider": "odd"}, "odd"),
+        ({"temperature": 0.5, "provider": {"sort": "price"}}, {"sort": "price"}),
+    ],
+)
+def test_a_routers_hosts_have_to_know_what_changes_an_answer(asked: dict[str, Any], wishes: Any) -> None:
+    body = sent("openrouter", "z-ai/glm-5.3", **asked)
+    assert body.get("provider") == wishes
+    assert {name: body[name] for name in asked if name != "provider"} == {
+        name: value for name, value in asked.items() if name != "provider"
+    }
+
+
+@pytest.mark.parametrize(
+    ("asked", "dialect"),
+    [
+        ({}, "completions"),
+        ({"echo": False, "logprobs": None, "logit_bias": {}, "n": 1}, "completions"),
+        ({"echo": True}, "chat"),
+        ({"logprobs": 0}, "chat"),
+        ({"best_of": 1}, "chat"),
+        ({"n": 2}, "chat"),
+    ],
+)
+def test_a_completion_that_its_provider_would_not_understand_is_chatted(
+    asked: dict[str, Any], dialect: str
+) -> None:
+    request = document.parse(msgspec.json.encode({"model": "a/b", "prompt": "x", **asked}))
+    exchange = Exchange.begin(
+        "completions", request, ["chat", "completions"], model="m", slug="a/b", request_id="r",
+        quirks=quirks("ollama", "m"),
+    )  # fmt: skip
+    assert {leg.dialect for leg in exchange.legs} == {dialect}
+    biased = document.parse(b'{"model":"a/b","prompt":"x","logit_bias":{"5":1}}')
+    with pytest.raises(UnsupportedParameter, match="logit_bias"):
+        Exchange.begin(
+            "completions", biased, ["chat", "completions"], model="m", slug="a/b", request_id="r",
+            quirks=quirks("ollama", "m"),
+        )  # fmt: skip
 
 
 def test_fields_without_a_shape_are_refused_by_name() -> None:

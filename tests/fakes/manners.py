@@ -62,6 +62,10 @@ def ignored(provider: str, body: Json) -> set[str]:
         lost |= {name for name in (*_SAMPLING, *_PENALTIES) if name in body}
     if provider == "openrouter":
         lost |= {"n"} & body.keys()
+        if not body.get("provider", {}).get("require_parameters"):
+            lost |= {
+                name for name in (*_CHANCES, *_PENALTIES, "logit_bias", "seed", "stop") if body.get(name)
+            }
         maker, _, model = body["model"].partition("/")
         if maker in {"openai", "anthropic"}:  # which nobody else serves
             lost |= set(_faults(maker, {**body, "model": model}))

@@ -125,7 +125,7 @@ class Exchange:
             slug=slug,
             request_id=request_id,
             max_tokens=max_tokens,
-            one_choice=quirks.one_choice,
+            quirks=quirks,
         )
         streaming = on(request, "stream")
         legs, dropped = _legs(
@@ -255,17 +255,18 @@ def _codec(  # noqa: PLR0913  # each is a fact of the route or of the request, a
     slug: str,
     request_id: str,
     max_tokens: int | None,
-    one_choice: bool,
+    quirks: Quirks,
 ) -> Codec:
     if dialect == "responses" and dialect in spoken:
         if limited(request, max_tokens) and "chat" in spoken:
             with suppress(UnsupportedParameter):
                 return ResponsesOverChat(request, slug=slug, request_id=request_id)
         return ResponsesNative(request, model=model, slug=slug, request_id=request_id)
-    apart = one_choice and "chat" in spoken and "n" in request and completions.choices_asked(request) > 1
-    if dialect == "chat" and apart:
+    apart = quirks.one_choice and "n" in request and completions.choices_asked(request) > 1
+    if dialect == "chat" and dialect in spoken and apart:
         return ChoicesOverChat(request)
-    if dialect in spoken and not apart:
+    chatted = "chat" in spoken and dialect == "completions" and (apart or quirks.lacks(request))
+    if dialect in spoken and not chatted:
         return PassThrough(dialect, request)
     if dialect == "completions" and "chat" in spoken:
         return CompletionsOverChat(request, slug=slug, request_id=request_id, one_choice=apart)

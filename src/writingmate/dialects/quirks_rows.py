@@ -6,15 +6,16 @@ Sources, all of November 2026:
   penalties and biases; o3, o4-mini and all after them refuse `stop`; the first two generations always
   sample as they please, GPT-5.1 to 5.6 only while they reason, GPT-6 always again. Up to GPT-5.4 a
   model with an effort of `none` has it by default.
-* OpenRouter ignores what a model does not take, and `n` always: so the rules of OpenAI's and Anthropic's
-  models are those of the same models there. It translates every effort, and `max_tokens`, itself.
+* OpenRouter: its SDK: hosts get only what they support unless parameters are required, and nobody gets
+  `n`. So what a host may lack is required, and the rules of OpenAI's and Anthropic's models, which have no
+  other hosts, are those of the same models there. It translates every effort, and `max_tokens`, itself.
 * Groq: its page on compatibility and its SDK: `n` above 1, log-probabilities, biases answer 400, penalties
   have no effect.
 * Mistral: its SDK; a field that the API does not know answers 422.
 * DeepSeek: its guide to thinking and the API's reference. What it does not know is ignored,
   `max_completion_tokens` included; while it thinks, which it does unless told otherwise, so is sampling.
 * xAI: its guide to reasoning and its SDK. Together, Fireworks: their SDKs.
-* Ollama: `openai/openai.go`; what is not in its request is ignored. llama.cpp reads `max_tokens`.
+* Ollama: `openai/openai.go`; what is not in its requests is ignored. llama.cpp reads `max_tokens`.
 * Anthropic: `messages_models`; what Messages has no word for is refused by `messages`, which also
   makes one call of each choice.
 """
@@ -27,11 +28,11 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from writingmate.dialects import messages_models
-from writingmate.dialects.quirks import (
-    PLAIN,
+from writingmate.dialects.quirks import PLAIN, Quirks
+from writingmate.dialects.quirks_rules import (
     AtMost,
+    Insisted,
     Kinds,
-    Quirks,
     Refused,
     Renamed,
     Rule,
@@ -43,11 +44,21 @@ from writingmate.types import Route
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """The quirks of ``provider``'s models whose names begin with the expression ``models``."""
+    """The quirks of ``provider``'s models whose names begin with ``models``, but for those with ``unless``.
+
+    Both are regular expressions.
+    """
 
     provider: str
     models: str
     quirks: Quirks
+    unless: str = ""
+
+    def holds(self, provider: str, model: str) -> bool:
+        """Whether it is about this model."""
+        if self.provider != provider or not re.match(self.models, model):
+            return False
+        return not (self.unless and re.search(self.unless, model))
 
 
 #: Temperature 0 asks for the likeliest answer, and many clients send it with every request.
@@ -80,6 +91,19 @@ _ELSEWHERE: Mapping[str, Rule] = {
 }
 
 
+#: What not every host of a model at OpenRouter knows.
+_INSISTED: Mapping[str, Rule] = {
+    "frequency_penalty": Insisted((0,)),
+    "logit_bias": Insisted(({},)),
+    "logprobs": Insisted((False,)),
+    "presence_penalty": Insisted((0,)),
+    "response_format": Insisted(({"type": "text"},)),
+    "seed": Insisted(),
+    "stop": Insisted(([],)),
+    "top_logprobs": Insisted((0,)),
+}
+
+
 def _efforts(*accepted: str, near: Mapping[str, str] | None = None) -> Mapping[str, Rule]:
     return {"reasoning_effort": Words(accepted, near or {})}
 
@@ -93,10 +117,10 @@ _DATED = r"(-mini|-nano)?(-\d{4}-\d\d-\d\d)?$"
 
 
 def _openai(models: str, quirks: Quirks) -> tuple[Row, Row]:
-    """A row of OpenAI's models, and the same ones at OpenRouter."""
+    """A row of OpenAI's models that reason, and the same ones at OpenRouter."""
     return (
-        Row("openai", models, Quirks(_NEW_LIMIT).over(quirks)),
-        Row("openrouter", f"openai/({models})", quirks),
+        Row("openai", models, Quirks(_NEW_LIMIT).over(quirks), unless="chat"),
+        Row("openrouter", f"openai/({models})", quirks, unless="chat"),
     )
 
 
@@ -118,17 +142,17 @@ def _dotted(names: str) -> str:
 
 
 ROWS: tuple[Row, ...] = (
-    Row("openrouter", "", Quirks(one_choice=True)),
+    Row("openrouter", "", Quirks(_INSISTED, one_choice=True)),
     *_openai(r"o1|o3-mini", Quirks(_O_SERIES)),
     *_openai(r"o3(?!-mini)|o4", Quirks({**_O_SERIES, **_STOP})),
-    *_openai(r"gpt-5(?![.\d])(?!.*chat)", Quirks(_GPT_5)),
-    *_openai(r"gpt-5\.[1-4](?!.*chat)", _GPT_5_1),
-    *_openai(r"gpt-5\.[5-9](?!.*chat)", _GPT_5_5),
+    *_openai(r"gpt-5(?![.\d])", Quirks(_GPT_5)),
+    *_openai(r"gpt-5\.[1-4]", _GPT_5_1),
+    *_openai(r"gpt-5\.[5-9]", _GPT_5_5),
     *_openai(r"gpt-[6-9]", Quirks(_GPT_5)),
     Row("openai", r"o\d", Quirks(_efforts("low", "medium", "high"))),
     Row("openai", rf"gpt-5{_DATED}", Quirks(_efforts("minimal", "low", "medium", "high"))),
     Row("openai", rf"gpt-5\.1{_DATED}", Quirks(_efforts("none", "low", "medium", "high"))),
-    Row("openai", rf"gpt-5\.[2-5]{_DATED}", Quirks(_efforts("none", "low", "medium", "high", "xhigh"))),
+    Row("openai", rf"gpt-5\.(2|3|4|5){_DATED}", Quirks(_efforts("none", "low", "medium", "high", "xhigh"))),
     Row(
         "openai",
         r"gpt-5\.6|gpt-6-(sol|luna)$",
@@ -178,7 +202,7 @@ ROWS: tuple[Row, ...] = (
         ),
     ),
     Row("xai", "", Quirks({**_ELSEWHERE, **_BIAS, "top_logprobs": AtMost(8)})),
-    Row("xai", r"grok-[4-9](?!.*non-reasoning)", Quirks({**_PENALTIES, **_STOP})),
+    Row("xai", r"grok-[4-9]", Quirks({**_PENALTIES, **_STOP}), unless="non-reasoning"),
     Row("xai", r"grok-4\.5", Quirks(_efforts("low", "medium", "high", near=_TO_HIGH))),
     Row(
         "together",
@@ -225,6 +249,7 @@ ROWS: tuple[Row, ...] = (
             },
             one_choice=True,
             system_only=True,
+            lacking=frozenset(("best_of", "echo", "logit_bias", "logprobs")),
         ),
     ),
     Row("vllm", "", Quirks(_ELSEWHERE, system_only=True)),
@@ -237,7 +262,7 @@ def quirks(provider: str, model: str) -> Quirks:
     """What is peculiar to ``provider``'s model of that name there; kept, for there are only so many."""
     found = PLAIN
     for row in ROWS:
-        if row.provider == provider and re.match(row.models, model):
+        if row.holds(provider, model):
             found = row.quirks.over(found)
     return found
 
