@@ -20,6 +20,7 @@ from writingmate.dialects.quirks import PLAIN, Quirks
 from writingmate.dialects.quirks_rows import ROWS, of, quirks
 from writingmate.dialects.quirks_rules import AtMost, Insisted, Kinds, Refused, Renamed, Rule, Unneeded, Words
 from writingmate.errors import InvalidRequest, UnsupportedParameter
+from writingmate.local.manifest import manifest
 from writingmate.types import DialectName, Provider, Route
 from writingmate.wire import document
 
@@ -438,6 +439,11 @@ def test_fields_without_a_shape_are_refused_by_name() -> None:
     with pytest.raises(UnsupportedParameter, match=r"'response_format\.type' of 3"):
         Kinds(("text",)).apply("response_format", odd)
     assert Quirks(thinking={"temperature": Refused((1,))}).apply(odd, "chat") == []
+
+
+def test_the_page_says_how_many_choices_an_embedded_model_gives() -> None:
+    assert {model.slots for model in manifest()} == {4}
+    assert "`local` | up to 4 |" in quirks_page.PAGE.read_text(encoding="utf-8")
 
 
 def test_the_page_shows_the_table() -> None:

@@ -226,7 +226,11 @@ ROWS: tuple[Row, ...] = (
         "",
         Quirks(
             {
-                **{name: rule for name, rule in _ASIDE.items() if name not in ("prompt_cache_key", "user")},
+                **{
+                    name: rule
+                    for name, rule in _ASIDE.items()
+                    if name not in ("prompt_cache_key", "service_tier", "user")
+                },
                 **{name: rule for name, rule in _ELSEWHERE.items() if not name.startswith("function")},
                 **_efforts("none", "low", "medium", "high", near=_TO_HIGH),
             },
