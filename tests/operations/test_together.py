@@ -26,7 +26,7 @@ async def test_all_are_asked_a_few_at_once() -> None:
 async def test_one_call_and_none_need_no_task() -> None:
     tasks = []
 
-    async def ask(_: int) -> None:  # noqa: RUF029  # as those that await
+    async def ask(_: int) -> None:
         tasks.append(asyncio.current_task())
 
     await together(ask, [1])
