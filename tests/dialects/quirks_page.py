@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from itertools import groupby
 from typing import Any
 
@@ -49,7 +50,15 @@ def _cell(provider: Provider, name: str, value: object) -> str:
     sent = msgspec.json.decode(legs[0].body)
     if name in sent:
         return "yes"
-    return next(f"as `{other}`" for other, said in sent.items() if said == value)
+    return next(f"as `{other}`" for other, said in _named(sent) if said == value)
+
+
+def _named(sent: dict[str, Any]) -> Iterator[tuple[str, object]]:
+    """Members and those of objects in them, by their paths."""
+    for name, said in sent.items():
+        yield name, said
+        if isinstance(said, dict):
+            yield from ((f"{name}.{inner}", value) for inner, value in _named(said))
 
 
 def rows() -> str:

@@ -111,8 +111,7 @@ class Exchange:
             quirks: what is peculiar to the model at this provider.
 
         Raises:
-            UnsupportedParameter: the provider's dialect, or the model there, cannot express something;
-                ``param`` says what.
+            UnsupportedParameter: what the provider's dialect, or the model there, cannot express: ``param``.
         """
         spoke = None
         if "chat" not in spoken and dialect not in spoken:
