@@ -171,7 +171,7 @@ class Provider:
     provider must be asked for a stream's usage with ``stream_options.include_usage``
     (``option``), sends it unasked and refuses the option (``always``). ``list_path`` is where its
     list of models is, below ``base_url``. One that ``gathers`` the models of other vendors lists them by the
-    names that are our slugs.
+    names that are our slugs. ``quirks`` names the provider whose quirks it has, if not those of its own name.
     """
 
     name: str
@@ -184,6 +184,7 @@ class Provider:
     gathers: bool = False
     key_header: str = "authorization"
     list_path: str = "/models"
+    quirks: str = ""
 
     def authorized(self) -> dict[str, str]:
         """The headers of a call: the row's own, and the key as the provider wants it."""

@@ -166,3 +166,10 @@ def test_a_caller_cannot_change_the_list() -> None:
     served = catalog(provider("groq"))
     served.models().clear()
     assert len(served.models()) == 2
+
+
+def test_a_row_is_known_whether_it_is_served_or_not() -> None:
+    row = catalog().row("openai/gpt-5")
+    assert row is not None
+    assert [route.provider for route in row.routes or ()] == ["openai", "openrouter"]
+    assert catalog().row("nobody/nothing") is None

@@ -21,6 +21,7 @@ from types import TracebackType
 from typing import Self
 from urllib.parse import unquote
 
+from tests.fakes import manners
 from tests.fakes.http_connection import HungUp, Request, ServedConnection
 from tests.fakes.openai_answers import Answer, chat, completion, model, models, refusal
 from tests.fakes.openai_choices import Json, Wish
@@ -47,7 +48,7 @@ class FakeOpenAI:
     """The server. Listens on 127.0.0.1, or on ``socket``; speaks TLS when given a context.
 
     ``key``, when given, is the only one accepted. ``calls`` are all requests in order of arrival,
-    ``connections`` counts what was accepted.
+    ``connections`` counts what was accepted. It refuses chats as the provider does that it is ``like``.
     """
 
     def __init__(
@@ -57,8 +58,10 @@ class FakeOpenAI:
         key: str | None = None,
         socket: Path | None = None,
         tls: ssl.SSLContext | None = None,
+        like: str = "",
     ) -> None:
         self.models = tuple(models)
+        self.like = like
         self.calls: list[RecordedCall] = []
         self.connections = 0
         self._key = key
@@ -196,7 +199,8 @@ class FakeOpenAI:
             if name not in document:
                 message = f"Missing required parameter: '{name}'."
                 return 400, refusal(message, param=name, code="missing_required_parameter")
-        return None
+        fault = manners.fault(self.like, document) if call.path == "/v1/chat/completions" else None
+        return None if fault is None else (400, refusal(f"'{fault}' is not supported.", param=fault))
 
     def _looked_up(self, call: RecordedCall) -> tuple[int, Json]:
         """The answer to a call that generates nothing."""

@@ -167,9 +167,42 @@ async def test_an_answer_that_fits_a_schema(client: AsyncOpenAI) -> None:
 
 async def test_what_it_cannot_express_is_refused_by_name(fake: FakeAnthropic, client: AsyncOpenAI) -> None:
     with pytest.raises(openai.BadRequestError) as caught:
-        await client.chat.completions.create(model=HAIKU, messages=says("x"), n=2)
-    assert (caught.value.param, caught.value.code) == ("n", "unsupported_parameter")
+        await client.chat.completions.create(model=HAIKU, messages=says("x"), seed=2)
+    assert (caught.value.param, caught.value.code) == ("seed", "unsupported_parameter")
     assert not fake.calls
+
+
+@pytest.mark.parametrize("stream", [True, False])
+async def test_several_choices_are_several_calls(
+    fake: FakeAnthropic, client: AsyncOpenAI, entry: Callable[[], Any], *, stream: bool
+) -> None:
+    asked: dict[str, Any] = {"model": HAIKU, "messages": says("Hello, you"), "n": 3}
+    if stream:
+        texts = ["", "", ""]
+        async for chunk in await client.chat.completions.create(**asked, stream=True):
+            texts[chunk.choices[0].index] += chunk.choices[0].delta.content or ""
+    else:
+        answer = await client.chat.completions.create(**asked)
+        assert [choice.index for choice in answer.choices] == [0, 1, 2]
+        texts = [choice.message.content or "" for choice in answer.choices]
+        assert answer.usage is not None
+        assert answer.usage.completion_tokens == 6
+    assert texts == ["Hello, you"] * 3
+    assert [call.document["max_tokens"] for call in fake.calls] == [64_000] * 3
+    assert entry().completion_tokens == 6
+
+
+async def test_a_temperature_of_0_is_left_out_where_there_is_none(
+    fake: FakeAnthropic, client: AsyncOpenAI
+) -> None:
+    raw = await client.chat.completions.with_raw_response.create(
+        model=OPUS, messages=says("x"), temperature=0, n=2
+    )
+    assert raw.headers["x-writingmate-dropped"] == "temperature"
+    assert all("temperature" not in call.document for call in fake.calls)
+    with pytest.raises(openai.BadRequestError) as caught:
+        await client.chat.completions.create(model=OPUS, messages=says("x"), temperature=0.3)
+    assert (caught.value.param, caught.value.code) == ("temperature", "unsupported_value")
 
 
 @pytest.mark.parametrize(

@@ -330,3 +330,12 @@ def test_whoever_speaks_googles_dialect_is_called_like_it() -> None:
     assert (provider.name, provider.base_url) == ("mine", address)
     assert provider.authorized() == {"x-goog-api-key": "k-2"}
     assert provider.list_path == ROWS["google"].list_path
+
+
+def test_a_provider_has_the_quirks_of_its_name_or_those_that_settings_say() -> None:
+    assert only(given(OPENAI_API_KEY="k")).quirks == ""
+    section = ProviderSection(base_url="http://lab/v1", quirks="mistral")
+    assert only(given({"lab": section})).quirks == "mistral"
+    assert only(given({"openai": ProviderSection(api_key="k", quirks="none")})).quirks == "none"
+    wrong = refusal(given({"lab": ProviderSection(base_url="http://lab/v1", quirks="mistrall")}))
+    assert wrong.endswith("providers.lab.quirks: did you mean 'mistral'?")

@@ -28,7 +28,7 @@ _CORS: Final = (
     b"access-control-expose-headers: x-request-id, openai-processing-ms, openai-version, retry-after, "
     b"x-should-retry, idempotent-replayed, "
     b"x-writingmate-workspace, x-writingmate-route, x-writingmate-counted-messages, "
-    b"x-writingmate-remaining-messages, x-writingmate-max-tokens-clamped, "
+    b"x-writingmate-remaining-messages, x-writingmate-max-tokens-clamped, x-writingmate-dropped, "
     b"x-ratelimit-limit-requests, x-ratelimit-remaining-requests, x-ratelimit-reset-requests\r\n"
 )
 

@@ -9,7 +9,7 @@ from writingmate.catalog import models as rows
 from writingmate.catalog.entitlement import allows, outside
 from writingmate.catalog.listed import Listed
 from writingmate.errors import NotFound, PermissionDenied
-from writingmate.settings import Settings
+from writingmate.settings import ModelSection, Settings
 from writingmate.types import Model, Plan, Principal, Provider, Route
 
 LONGEST_QUOTED = 200
@@ -73,6 +73,10 @@ class Catalog:
         """The way to a model for a caller's own key, which is still to be put in; None if there is none."""
         model = self._snapshot.own.get(slug)
         return model.routes[0] if model else None
+
+    def row(self, slug: str) -> ModelSection | None:
+        """What is known of a model that is shipped, declared or set, whether something serves it or not."""
+        return self._rows.get(slug)
 
     def admitted(self, principal: Principal, plan: Plan) -> list[Model]:
         """The models that this caller may use under ``plan``, by slug."""
@@ -142,6 +146,7 @@ class Catalog:
         providers = self._providers.values()
         gathers = next((provider.name for provider in providers if provider.gathers), None)
         current = rows.changed(current, self._settings, self._known, gathers)
+        self._rows = current
         by_slug = {str(model.slug): model for model in rows.made(current, providers, self._found)}
         by_slug |= {str(model.slug): model for model in self._local}
         own = rows.owned(current, self._own, self._found) if self._own else {}

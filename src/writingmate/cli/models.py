@@ -11,6 +11,8 @@ from writingmate.cli.options import DataDir, Json
 from writingmate.errors import ConfigurationError, UpstreamUnreachable
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from writingmate.catalog.resolve import Catalog
     from writingmate.settings import Settings
     from writingmate.types import Model, Provider
@@ -69,18 +71,81 @@ def show(
     data_dir: DataDir = None,
     json: Json = False,
 ) -> None:
-    """Show one model: what it reads, allows and costs, and who serves it."""
-    found = catalog(setup.read(data_dir)).get(model)
+    """Show one model: what it reads, allows and costs, who serves it, and what is peculiar to it there."""
+    settings = setup.read(data_dir)
+    models = catalog(settings)
+    found = models.get(model)
     if found is None:
-        raise ConfigurationError(
-            f"Nothing configured serves a model {model!r}; `writingmate models list` shows them."
-        )
-    described = _described(found)
+        raise ConfigurationError(_unserved(model, models))
+    described = _described(found) | {"served_by": _routes(found, models)}
     if json:
         output.document(described)
         return
     for name, value in described.items():
-        print(f"{name + ':':<20}{_text(value)}")
+        if name == "served_by":
+            print("\n".join(_shown(_routes(found, models))))
+        elif name != "routes":
+            print(f"{name + ':':<20}{_text(value)}")
+
+
+def _unserved(slug: str, models: Catalog) -> str:
+    """Why a model cannot be shown, and what to do."""
+    from writingmate.settings import nearest
+
+    row = models.row(slug)
+    if row is None:
+        known = [str(model.slug) for model in models.models()]
+        near = nearest(slug, known) if known else ""
+        hint = f" {near[0].upper()}{near[1:]}" if near.startswith("did") else ""
+        return f"There is no model {slug!r}; `writingmate models list` shows those that are served.{hint}"
+    ways = dict.fromkeys(f"{route.provider} ({_to_do(route.provider)})" for route in row.routes or ())
+    return f"Nothing configured serves {slug!r}. These would: {', '.join(ways)}."
+
+
+def _routes(model: Model, models: Catalog) -> list[dict[str, object]]:
+    """Who serves a model, in the order they are tried, and who would if they were configured."""
+    from writingmate.dialects import quirks_rows
+
+    row = models.row(model.slug)
+    routes = {(route.provider.name, route.model): route for route in model.routes}
+    named = dict.fromkeys([*((each.provider, each.model) for each in (row and row.routes) or ()), *routes])
+    return [
+        {
+            "provider": name,
+            "model": upstream,
+            "configured": (name, upstream) in routes,
+            "dialects": sorted(routes[name, upstream].provider.paths) if (name, upstream) in routes else [],
+            "quirks": (
+                quirks_rows.of(routes[name, upstream])
+                if (name, upstream) in routes
+                else quirks_rows.quirks(name, upstream)
+            ).words(),
+        }
+        for name, upstream in named
+    ]
+
+
+def _shown(routes: list[dict[str, object]]) -> Iterator[str]:
+    """The routes for people: each with its quirks under it."""
+    yield "served_by:"
+    for place, route in enumerate(routes, 1):
+        name = str(route["provider"])
+        spoken = route["dialects"]
+        state = f"speaks {_text(spoken)}" if route["configured"] else f"not configured: {_to_do(name)}"
+        yield f"  {place}. {name}/{route['model']} ({state})"
+        quirks = route["quirks"]
+        if route["configured"] and isinstance(quirks, list):
+            yield from (f"       {sentence}" for sentence in quirks)
+
+
+def _to_do(provider: str) -> str:
+    """How a provider is configured."""
+    from writingmate.providers.rows import ROWS
+
+    row = ROWS.get(provider)
+    if row is None:
+        return f"add [providers.{provider}]"
+    return f"set {row.url_variables[0] if row.self_hosted else row.key_variable}"
 
 
 async def _nobody(provider: Provider, _etag: str | None) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 
 from writingmate.dialects import chat, choices, faults, logprobs, watch
+from writingmate.dialects.choices_codec import single
 from writingmate.dialects.completions import choices_asked
 from writingmate.dialects.completions_stream import CompletionsStream
 from writingmate.dialects.grammar import given, on
@@ -39,15 +40,22 @@ _ARRAY = ord("[")
 
 
 class CompletionsOverChat:
-    """One completions request as calls of chat, one a prompt. Raises UnsupportedParameter when made."""
+    """One completions request as calls of chat, one a prompt; with ``one_choice`` one a choice of each.
+
+    Raises UnsupportedParameter when made.
+    """
 
     target: DialectName = "chat"
 
-    def __init__(self, request: Document, *, slug: str, request_id: str) -> None:
+    def __init__(self, request: Document, *, slug: str, request_id: str, one_choice: bool = False) -> None:
         _refuse(request)
         self._request = request
         self._prompts = _prompts(request["prompt"])
         self._n = choices_asked(request)
+        self._calls = self._n if one_choice else 1  # for each prompt
+        if one_choice:
+            self._prompts = [prompt for prompt in self._prompts for _ in range(self._n)]
+            self._n = 1
         self._echo = on(request, "echo")
         self._alternatives = _alternatives(request)
         self._answer = Answer(
@@ -55,12 +63,16 @@ class CompletionsOverChat:
         )
 
     def requests(self) -> list[Document]:
-        """One chat request a prompt."""
+        """One chat request a leg."""
         carried = {name: raw for name, raw in self._request.items() if name not in TRANSLATED}
         if self._alternatives is not None:
             carried["logprobs"] = document.raw(value=True)
             carried["top_logprobs"] = document.raw(self._alternatives)
-        return [{**carried, "messages": _user_message(prompt)} for prompt in self._prompts]
+        each = [carried] if self._calls == 1 else [single(carried, at) for at in range(self._calls)]
+        return [
+            {**each[leg % self._calls], "messages": _user_message(prompt)}
+            for leg, prompt in enumerate(self._prompts)
+        ]
 
     def reply(self, bodies: Sequence[bytes], watches: Sequence[Watch]) -> bytes:
         """One body with the choices of every prompt, those of the first prompt first."""

@@ -6,12 +6,14 @@ from collections.abc import Collection, Sequence
 from contextlib import suppress
 from typing import Literal
 
-from writingmate.dialects import chat, completions, edits, prompt, responses, watch
+from writingmate.dialects import chat, completions, demand, edits, prompt, responses, watch
 from writingmate.dialects.base import Codec, Leg, Spoke
+from writingmate.dialects.choices_codec import ChoicesOverChat
 from writingmate.dialects.completions_codec import CompletionsOverChat
 from writingmate.dialects.gemini import GeminiSpoke
 from writingmate.dialects.grammar import Grammar, on
 from writingmate.dialects.messages import MessagesSpoke
+from writingmate.dialects.quirks import PLAIN, Quirks
 from writingmate.dialects.relay import PassThrough
 from writingmate.dialects.responses_codec import ResponsesOverChat
 from writingmate.dialects.responses_native import ResponsesNative, limited
@@ -49,7 +51,8 @@ class Exchange:
     """One client request, as one or more calls (legs) to a provider; made by `begin`.
 
     ``streaming`` says which half is used: `reply` with every leg's body, or, leg after leg, `feed` and
-    `end`, and then `closing`. ``max_tokens`` is what each choice was held down to, None for not at all.
+    `end`, and then `closing`. ``max_tokens`` is what each choice was held down to, None for not at all;
+    ``dropped`` are fields that were left out although they mean something (`quirks.Refused.told`).
     """
 
     def __init__(
@@ -61,9 +64,11 @@ class Exchange:
         streaming: bool,
         max_tokens: int | None = None,
         spoke: Spoke | None = None,
+        dropped: tuple[str, ...] = (),
     ) -> None:
         self.streaming = streaming
         self.max_tokens = max_tokens
+        self.dropped = dropped
         self.legs = legs
         self._request = request
         self._codec = codec
@@ -88,6 +93,7 @@ class Exchange:
         max_tokens: int | None = None,
         cap: int = DEFAULT_CAP,
         created: int | None = None,
+        quirks: Quirks = PLAIN,
     ) -> Exchange:
         """Plan the calls for a request that its grammar allows.
 
@@ -102,9 +108,10 @@ class Exchange:
             max_tokens: tokens that each choice may take at most, None for no such limit.
             cap: what the model writes at most, for dialects that must be told a limit.
             created: UNIX seconds that an answer of ours is made at, None for now.
+            quirks: what is peculiar to the model at this provider.
 
         Raises:
-            UnsupportedParameter: the provider's dialect cannot express something; ``param`` says what.
+            UnsupportedParameter: what the provider's dialect, or the model there, cannot express: ``param``.
         """
         spoke = None
         if "chat" not in spoken and dialect not in spoken:
@@ -117,22 +124,22 @@ class Exchange:
             slug=slug,
             request_id=request_id,
             max_tokens=max_tokens,
+            quirks=quirks,
         )
         streaming = on(request, "stream")
-        legs = []
-        for index, outgoing in enumerate(codec.requests()):
-            outgoing["model"] = edits.text(model)
-            if streaming and codec.target != "responses":
-                edits.ask_for_usage(outgoing, stream_usage)
-            if max_tokens is not None:
-                edits.clamp(outgoing, codec.target, max_tokens)
-            target, place = codec.target, ""
-            if spoke is not None:
-                target, place = spoke.dialect, spoke.place(model, streaming=streaming)
-                outgoing = spoke.request(outgoing)  # noqa: PLW2901  # the same, translated
-            legs.append(Leg(target, document.encode(outgoing), index, place))
+        legs, dropped = _legs(
+            codec,
+            spoke,
+            quirks,
+            model=model,
+            streaming=streaming,
+            stream_usage=stream_usage,
+            max_tokens=max_tokens,
+        )
         read = codec.chat if isinstance(codec, ResponsesOverChat) else request
-        return cls(read, codec, tuple(legs), streaming=streaming, max_tokens=max_tokens, spoke=spoke)
+        return cls(
+            read, codec, legs, streaming=streaming, max_tokens=max_tokens, spoke=spoke, dropped=dropped
+        )
 
     def reply(self, bodies: Sequence[bytes]) -> bytes:
         """The client's body from the provider's, one a leg; the very same where nothing is translated.
@@ -187,9 +194,16 @@ class Exchange:
         return "".join(seen.text() for seen in self._watches)
 
     def prompt_text(self) -> str:
-        """The text of the prompt, and of what a model reads beside it: tools and the answer's format."""
+        """The text of the prompt, and of what a model reads beside it: tools and the answer's format.
+
+        As often as it was read, where each choice is a call.
+        """
         native = isinstance(self._codec, ResponsesNative)
-        return prompt.text(readable("responses", self._request) if native else self._request)
+        text = prompt.text(readable("responses", self._request) if native else self._request)
+        if len(self.legs) == 1:
+            return text
+        heard = sum(seen.heard for seen in self._watches)
+        return text * max(1, -(-heard // demand.prompts(self._request)))
 
 
 def _spoke(
@@ -202,7 +216,36 @@ def _spoke(
     return None
 
 
-def _codec(
+def _legs(
+    codec: Codec,
+    spoke: Spoke | None,
+    quirks: Quirks,
+    *,
+    model: str,
+    streaming: bool,
+    stream_usage: Literal["option", "always"],
+    max_tokens: int | None,
+) -> tuple[tuple[Leg, ...], tuple[str, ...]]:
+    """The calls, and the fields that were left out of them although they mean something."""
+    legs: list[Leg] = []
+    dropped: dict[str, None] = {}
+    for index, outgoing in enumerate(codec.requests()):
+        outgoing["model"] = edits.text(model)
+        if streaming and codec.target != "responses":
+            edits.ask_for_usage(outgoing, stream_usage)
+        if max_tokens is not None:
+            edits.clamp(outgoing, codec.target, max_tokens)
+        if quirks is not PLAIN:
+            dropped |= dict.fromkeys(quirks.apply(outgoing, codec.target))
+        target, place = codec.target, ""
+        if spoke is not None:
+            target, place = spoke.dialect, spoke.place(model, streaming=streaming)
+            outgoing = spoke.request(outgoing)  # noqa: PLW2901  # the same, translated
+        legs.append(Leg(target, document.encode(outgoing), index, place))
+    return tuple(legs), tuple(dropped)
+
+
+def _codec(  # noqa: PLR0913  # each is a fact of the route or of the request, as above
     dialect: DialectName,
     request: Document,
     spoken: Collection[DialectName],
@@ -211,16 +254,21 @@ def _codec(
     slug: str,
     request_id: str,
     max_tokens: int | None,
+    quirks: Quirks,
 ) -> Codec:
     if dialect == "responses" and dialect in spoken:
         if limited(request, max_tokens) and "chat" in spoken:
             with suppress(UnsupportedParameter):
                 return ResponsesOverChat(request, slug=slug, request_id=request_id)
         return ResponsesNative(request, model=model, slug=slug, request_id=request_id)
-    if dialect in spoken:
+    apart = quirks.one_choice and "n" in request and completions.choices_asked(request) > 1
+    if dialect == "chat" and dialect in spoken and apart:
+        return ChoicesOverChat(request)
+    chatted = "chat" in spoken and dialect == "completions" and (apart or quirks.lacks(request))
+    if dialect in spoken and not chatted:
         return PassThrough(dialect, request)
     if dialect == "completions" and "chat" in spoken:
-        return CompletionsOverChat(request, slug=slug, request_id=request_id)
+        return CompletionsOverChat(request, slug=slug, request_id=request_id, one_choice=apart)
     if dialect == "responses" and "chat" in spoken:
         return ResponsesOverChat(request, slug=slug, request_id=request_id)
     raise UnsupportedParameter(

@@ -39,7 +39,7 @@ class Family:
 
 
 _OFF = {"type": "disabled"}
-_FAMILIES = (
+FAMILIES = (
     Family(r"claude-(3|(haiku|sonnet|opus)-4(-[015])?(-\d{8})?$)", budgets=_BUDGETS),
     Family(r"claude-(sonnet|opus)-4-6", efforts=_FOUR),
     Family(r"claude-opus-4-[78]", samples=False),
@@ -52,4 +52,4 @@ _UNKNOWN = Family("")
 
 def family(model: str) -> Family:
     """The row of a model, by the provider's name of it."""
-    return next((row for row in _FAMILIES if re.match(row.names, model)), _UNKNOWN)
+    return next((row for row in FAMILIES if re.match(row.names, model)), _UNKNOWN)

@@ -20,6 +20,7 @@ from writingmate.operations.failover import Failover, Trail
 from writingmate.operations.failures import as_answer, forget_key
 from writingmate.operations.hedge import Opening, Race, Which
 from writingmate.operations.orders import Order
+from writingmate.operations.together import together
 from writingmate.telemetry import log, metrics
 from writingmate.types import Principal, Provider, Rate, Receipt, Route, Usage
 from writingmate.upstream.base import Call, Upstream
@@ -58,7 +59,7 @@ class Answer:
         self._breaker = failover.breaker(order)
         self._trail: Trail | None = None  # made when something fails
         self._began = 0.0
-        self._bodies: list[bytes] = []
+        self._bodies: dict[int, bytes] = {}  # by leg
         self._receipt: Receipt | None = None
         self._owed = False  # the provider has been asked and has not refused
 
@@ -104,7 +105,7 @@ class Answer:
         self._route = route
         self._upstream = self._upstream_of(route.provider)
         self._breaker = self._failover.breakers[route.provider.name, route.model]
-        self._bodies = []
+        self._bodies = {}
         self._hold.rerouted(route.provider.name, route.model)
 
     def _open(self, leg: Leg) -> Opening:
@@ -135,17 +136,19 @@ class Answer:
         return Race(opening, second, first_serves, lost, self._failover.hedge)
 
     async def _whole(self) -> None:
-        bodies = self._bodies  # of a route that is called again, what came of it stays
-        for leg in self._exchange.legs[len(bodies) :]:
-            self._owed = True
-            async with self._open(leg) as reply:
-                bodies.append(await reply.body())
-                self._hold.served_by(_their_id(reply.headers))
-        self._bodies = []
-        body = self._exchange.reply(bodies)
+        # Of a route that is called again, what came of it stays.
+        await together(self._ask, [leg for leg in self._exchange.legs if leg.index not in self._bodies])
+        bodies, self._bodies = self._bodies, {}
+        body = self._exchange.reply([bodies[leg.index] for leg in self._exchange.legs])
         self._answered()
         receipt = await self._settle(body)
         await self._client.reply(200, self._headers(receipt), body)
+
+    async def _ask(self, leg: Leg) -> None:
+        self._owed = True
+        async with self._open(leg) as reply:
+            self._bodies[leg.index] = await reply.body()
+            self._hold.served_by(_their_id(reply.headers))
 
     async def _stream(self) -> None:
         started = False
@@ -255,6 +258,8 @@ class Answer:
             headers |= _rate_headers(self._hold.rate)
         if self._exchange.max_tokens is not None:
             headers["x-writingmate-max-tokens-clamped"] = str(self._exchange.max_tokens)
+        if self._exchange.dropped:
+            headers["x-writingmate-dropped"] = ", ".join(self._exchange.dropped)
         if receipt is not None:
             headers["x-writingmate-counted-messages"] = str(receipt.messages)
             if receipt.remaining is not None:

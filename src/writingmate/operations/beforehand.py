@@ -47,8 +47,8 @@ class Beforehand:
             "byok": order.own_key is not None,
             "prompt_tokens": asdict(prompt) | {"bound": bounded.prompt_tokens},
             "completion_tokens": careful.completion_tokens,
-            "minimum_messages": _least(prompt),
-            "maximum_messages": messages_of(prompt.prompt_tokens + careful.completion_tokens),
+            "minimum_messages": _least(prompt, order.calls),
+            "maximum_messages": messages_of(careful.prompt_tokens + careful.completion_tokens),
             **_decided(decision, asked, order),
         }
         await client.reply(200, {"cache-control": "no-store"}, msgspec.json.encode(shape))
@@ -57,9 +57,9 @@ class Beforehand:
         return await self.database.read(partial(foreseen, estimate=estimate, now=time()))
 
 
-def _least(prompt: Careful) -> int:
-    """What the shortest answer costs if all of the prompt is in the provider's cache."""
-    return messages_of(prompt.prompt_tokens - prompt.prompt_tokens // 2 + 1)
+def _least(prompt: Careful, calls: int) -> int:
+    """What the shortest answers to so many calls cost if the prompt is in the provider's cache."""
+    return messages_of(calls * (prompt.prompt_tokens - prompt.prompt_tokens // 2 + 1))
 
 
 def _decided(

@@ -8,7 +8,8 @@ from dataclasses import dataclass, replace
 from time import time
 
 from writingmate.catalog.resolve import Catalog
-from writingmate.dialects import abilities, attachments, demand
+from writingmate.dialects import abilities, attachments, demand, quirks_rows
+from writingmate.dialects.completions import choices_asked
 from writingmate.dialects.exchange import GRAMMARS, Exchange, readable
 from writingmate.errors import UnsupportedParameter
 from writingmate.metering.limits import limits
@@ -85,10 +86,19 @@ class Order:
             request_id=self.identity or request_id,
             max_tokens=max_tokens,
             cap=self.model.max_output_tokens,
+            quirks=quirks_rows.of(self.route),
         )
         if self.route.lacks and exchange.legs[0].dialect == "chat":
             abilities.refuse(self.route.lacks, self.read, self.dialect)
         return exchange
+
+    @property
+    def calls(self) -> int:
+        """How often the prompt is sent at most: once for each choice, if one of the routes needs it."""
+        choices = choices_asked(self.read)
+        if choices == 1 or not any(quirks_rows.of(route).one_choice for route in (self.route, *self.further)):
+            return 1
+        return choices
 
     def bounded(self) -> Estimate:
         """The most that it may cost, without reading it."""
@@ -101,7 +111,8 @@ class Order:
 
     def attached(self, bounded: Estimate) -> bool:
         """Whether the bound is more than text and tools make it: pictures, files or sound do."""
-        return bounded.prompt_tokens >= self.size + attachments.SPOKEN and attachments.attached(self.read)
+        once = bounded.prompt_tokens // self.calls
+        return once >= self.size + attachments.SPOKEN and attachments.attached(self.read)
 
     def counted(self, prompt_tokens: int) -> Estimate:
         """The most that it may cost with a prompt of so many tokens, content to get less of the answer."""
@@ -118,7 +129,7 @@ class Order:
             self.route.provider.name,
             self.route.model,
             ENDPOINTS[self.dialect],
-            prompt_tokens,
+            prompt_tokens * self.calls,
             completion_tokens,
             self.limits,
             least_tokens,

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from writingmate.errors import ConfigurationError
 from writingmate.providers.rows import ANTHROPIC, GOOGLE, PATHS, ROWS, Row
-from writingmate.settings import ProviderSection, Settings, checked_url
+from writingmate.settings import ProviderSection, Settings, checked_url, nearest
 from writingmate.types import DialectName, Provider
 
 OWN_KEY = "wm_v2."
@@ -115,12 +115,20 @@ def _joined(
         gathers=row.gathers,
         key_header=row.key_header,
         list_path=row.list_path,
+        quirks=_quirks(section, _where(settings, row.name)),
     )
 
 
 def _discovers(row: Row, api_key: str | None) -> bool:
     """Whose models nobody else knows is asked for them; and who gathers everybody's, if we are a customer."""
     return row.self_hosted or (row.gathers and api_key is not None)
+
+
+def _quirks(section: ProviderSection, where: str) -> str:
+    """A shipped provider's name, ``none``, or nothing for those of its own."""
+    if section.quirks is not None and section.quirks not in (*ROWS, "none"):
+        raise ConfigurationError(f"{where}.quirks: {nearest(section.quirks, (*ROWS, 'none'))}")
+    return section.quirks or ""
 
 
 def _spoken(row: Row, base_url: str) -> tuple[DialectName, ...]:

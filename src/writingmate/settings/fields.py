@@ -81,6 +81,12 @@ class ProviderSection:
             "[OpenRouter](openrouter.md) is asked unless this is `false`."
         ),
     ] = None
+    quirks: Annotated[
+        _Text | None,
+        Meta(
+            description="Whose [quirks](quirks.md) it has: a shipped provider's, like `mistral`, or `none`."
+        ),
+    ] = None
 
 
 @dataclass(frozen=True, slots=True)
