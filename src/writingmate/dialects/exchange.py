@@ -6,7 +6,19 @@ from collections.abc import Collection, Sequence
 from contextlib import suppress
 from typing import Literal
 
-from writingmate.dialects import chat, completions, edits, prompt, responses, watch
+from writingmate.dialects import (
+    anthropic,
+    anthropic_reading,
+    chat,
+    completions,
+    edits,
+    prompt,
+    responses,
+    watch,
+)
+from writingmate.dialects.anthropic_codec import AnthropicOverChat
+from writingmate.dialects.anthropic_native import AnthropicNative
+from writingmate.dialects.anthropic_watch import AnthropicWatch
 from writingmate.dialects.base import Codec, Leg, Spoke
 from writingmate.dialects.completions_codec import CompletionsOverChat
 from writingmate.dialects.gemini import GeminiSpoke
@@ -30,11 +42,14 @@ GRAMMARS: dict[DialectName, Grammar] = {
     "chat": chat.GRAMMAR,
     "completions": completions.GRAMMAR,
     "responses": responses.GRAMMAR,
+    "messages": anthropic.GRAMMAR,
 }
 
 #: Tokens; what a model whose cap nobody knows may write.
 DEFAULT_CAP = 8192
 _HUB: tuple[DialectName, ...] = ("chat",)
+#: Dialects whose streams report their usage unasked.
+_UNASKED: tuple[DialectName, ...] = ("responses", "messages")
 
 
 def readable(dialect: DialectName, request: Document) -> Document:
@@ -42,7 +57,9 @@ def readable(dialect: DialectName, request: Document) -> Document:
 
     Raises InvalidRequest if it makes no sense.
     """
-    return read(request) if dialect == "responses" else request
+    if dialect == "responses":
+        return read(request)
+    return anthropic_reading.read(request) if dialect == "messages" else request
 
 
 class Exchange:
@@ -69,8 +86,7 @@ class Exchange:
         self._codec = codec
         self._spoke = spoke
         pass_usage = isinstance(codec, PassThrough) and chat.usage_asked(request)
-        native = isinstance(codec, ResponsesNative)
-        self._watches = [ResponsesWatch() if native else Watch(pass_usage=pass_usage) for _ in legs]
+        self._watches = [_watch(codec, pass_usage=pass_usage) for _ in legs]
         self._streams = [codec.stream(leg.index, self._watches) for leg in legs] if streaming else []
         self._spoken = [spoke.stream() for _ in self._streams] if spoke is not None else []
 
@@ -122,16 +138,16 @@ class Exchange:
         legs = []
         for index, outgoing in enumerate(codec.requests()):
             outgoing["model"] = edits.text(model)
-            if streaming and codec.target != "responses":
+            if streaming and codec.target not in _UNASKED:
                 edits.ask_for_usage(outgoing, stream_usage)
-            if max_tokens is not None:
+            if max_tokens is not None and codec.target != "messages":
                 edits.clamp(outgoing, codec.target, max_tokens)
             target, place = codec.target, ""
             if spoke is not None:
                 target, place = spoke.dialect, spoke.place(model, streaming=streaming)
                 outgoing = spoke.request(outgoing)  # noqa: PLW2901  # the same, translated
             legs.append(Leg(target, document.encode(outgoing), index, place))
-        read = codec.chat if isinstance(codec, ResponsesOverChat) else request
+        read = codec.chat if isinstance(codec, ResponsesOverChat | AnthropicOverChat) else request
         return cls(read, codec, tuple(legs), streaming=streaming, max_tokens=max_tokens, spoke=spoke)
 
     def reply(self, bodies: Sequence[bytes]) -> bytes:
@@ -182,14 +198,25 @@ class Exchange:
         known = [each for each in found if each is not None]
         return sum(known, Usage()) if known and len(known) == len(found) else None
 
+    @property
+    def begun(self) -> Usage | None:
+        """What the provider said of the prompt before it broke off, where it says that first."""
+        return self._watches[-1].begun
+
     def observed_text(self) -> str:
         """All that the model wrote so far: text, reasoning, calls of tools."""
         return "".join(seen.text() for seen in self._watches)
 
     def prompt_text(self) -> str:
         """The text of the prompt, and of what a model reads beside it: tools and the answer's format."""
-        native = isinstance(self._codec, ResponsesNative)
-        return prompt.text(readable("responses", self._request) if native else self._request)
+        native = self._codec.target if isinstance(self._codec, ResponsesNative | AnthropicNative) else "chat"
+        return prompt.text(readable(native, self._request))
+
+
+def _watch(codec: Codec, *, pass_usage: bool) -> Watch:
+    if isinstance(codec, ResponsesNative):
+        return ResponsesWatch()
+    return AnthropicWatch() if isinstance(codec, AnthropicNative) else Watch(pass_usage=pass_usage)
 
 
 def _spoke(
@@ -217,14 +244,21 @@ def _codec(
             with suppress(UnsupportedParameter):
                 return ResponsesOverChat(request, slug=slug, request_id=request_id)
         return ResponsesNative(request, model=model, slug=slug, request_id=request_id)
+    if dialect == "messages" and dialect in spoken:
+        return AnthropicNative(request, request_id=request_id, max_tokens=max_tokens)
     if dialect in spoken:
         return PassThrough(dialect, request)
-    if dialect == "completions" and "chat" in spoken:
-        return CompletionsOverChat(request, slug=slug, request_id=request_id)
-    if dialect == "responses" and "chat" in spoken:
-        return ResponsesOverChat(request, slug=slug, request_id=request_id)
+    if "chat" in spoken:
+        return _over_chat(dialect, request, model=model, slug=slug, request_id=request_id)
     raise UnsupportedParameter(
         f"The model '{slug}' cannot be used with this endpoint: its provider offers "
         f"{' and '.join(sorted(spoken)) or 'no text generation'} only.",
         param="model",
     )
+
+
+def _over_chat(dialect: DialectName, request: Document, *, model: str, slug: str, request_id: str) -> Codec:
+    if dialect == "messages":
+        return AnthropicOverChat(request, model=model, slug=slug, request_id=request_id)
+    made = CompletionsOverChat if dialect == "completions" else ResponsesOverChat
+    return made(request, slug=slug, request_id=request_id)
