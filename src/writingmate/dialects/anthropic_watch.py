@@ -112,8 +112,8 @@ class AnthropicWatch(Watch):
 
 
 def written(block: dict[str, Any]) -> Iterator[str]:
-    """What the model wrote in a block: text, thinking, calls of tools."""
-    for name in ("text", "thinking", "name"):
+    """What the model wrote in a block: text, thinking, a summary, calls of tools."""
+    for name in ("text", "thinking", "content", "name"):
         if isinstance(block.get(name), str):
             yield block[name]
     if isinstance(block.get("input"), dict):
@@ -123,8 +123,8 @@ def written(block: dict[str, Any]) -> Iterator[str]:
 def _growth(event: dict[str, Any]) -> Iterator[str]:
     block, delta = event.get("content_block"), event.get("delta")
     if isinstance(block, dict):
-        yield from (block[name] for name in ("text", "thinking", "name") if isinstance(block.get(name), str))
+        yield from written({name: block.get(name) for name in ("text", "thinking", "name")})
     if isinstance(delta, dict):
-        for name in ("text", "thinking", "partial_json"):
+        for name in ("text", "thinking", "content", "partial_json"):
             if isinstance(delta.get(name), str):
                 yield delta[name]
