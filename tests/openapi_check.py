@@ -187,7 +187,7 @@ class Rules:
         methods = self._document["paths"][template]
         method = "get" if answer.method == "HEAD" and "get" in methods else answer.method.lower()
         if method not in methods and answer.status == 405:
-            method = next(iter(methods))
+            method = next(name for name in methods if name != "servers")
         return f"/paths/{_escaped(template)}/{method}" if method in methods else None
 
     def _against(self, operation: str, answer: Answer) -> Iterator[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from tests.fakes.anthropic_judge import blocks
@@ -57,7 +57,7 @@ def _blocks(request: Json, wish: Wish) -> tuple[list[Json], str]:
     thinks = request.get("thinking", {}).get("type") in {"enabled", "adaptive"}
     thought = {"type": "thinking", "thinking": "Let me see.", "signature": SIGNATURE}
     before = [thought] if thinks else []
-    calls = _calls(request)
+    calls = _calls(request) if wish.calls is None else _scripted(wish.calls)
     if calls:
         return [*before, {"type": "text", "text": "Looking."}, *calls], "tool_use"
     limit = request["max_tokens"]
@@ -79,6 +79,13 @@ def _calls(request: Json) -> list[Json]:
     return [
         {"type": "tool_use", "id": f"toolu_{at}", "name": tool["name"], "input": sample(tool["input_schema"])}
         for at, tool in enumerate(wanted)
+    ]
+
+
+def _scripted(calls: Mapping[str, Json]) -> list[Json]:
+    return [
+        {"type": "tool_use", "id": f"toolu_{at}", "name": name, "input": given}
+        for at, (name, given) in enumerate(calls.items())
     ]
 
 

@@ -18,10 +18,10 @@ _WHOLE: TypeAdapter[Any] = TypeAdapter(list[MessageCreateParamsNonStreaming], co
 _STREAMED: TypeAdapter[Any] = TypeAdapter(list[MessageCreateParamsStreaming], config=_STRICTLY)
 
 
-#: What only the types of its betas have at the top level.
+#: What only its betas have at the top level, and what they have more values of than any types tell.
 _BETAS = frozenset(beta_params.MessageCreateParamsBase.__annotations__) - frozenset(
     MessageCreateParamsBase.__annotations__
-)
+) | {"thinking"}
 
 #: Of version 2023-06-01; the next one, which its client speaks, has none of them.
 _SAMPLING = ("temperature", "top_p", "top_k")

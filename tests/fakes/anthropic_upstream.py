@@ -86,6 +86,8 @@ class _Events(Response):
     async def stream(self, chunks: Sequence[Chunk]) -> None:
         await self._begin(200, "text/event-stream; charset=utf-8", None)
         for place, chunk in enumerate(chunks):
+            if self._fault.stall == place:
+                await self._released.wait()
             if self._fault.error_after == place:
                 await self._named(Chunk(refusal("overloaded_error", "Overloaded")))
                 break
