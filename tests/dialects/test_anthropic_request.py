@@ -84,6 +84,7 @@ NEUTRAL: list[dict[str, Any]] = [
     {"thinking": {"type": "adaptive"}},
     {"thinking": {"type": "between_tools"}},
     {"thinking": {"type": "disabled"}, "output_config": {"effort": "high"}},
+    {"output_config": {"effort": "high"}},
     {"context_management": {"edits": []}},
     {"context_management": {"edits": [{"type": "clear_thinking_20251015", "keep": "all"}]}},
     {"context_management": {"edits": [{"type": "clear_thinking_20251015", "keep": {"type": "all"}}]}},
@@ -399,6 +400,7 @@ def test_the_choice_among_tools(choice: dict[str, Any], expected: dict[str, Any]
         ({"thinking": {"type": "enabled", "budget_tokens": 31_999}}, "high"),
         ({"thinking": {"type": "enabled", "budget_tokens": 1024}, "output_config": {"effort": "max"}}, "max"),
         ({"thinking": {"type": "adaptive"}, "output_config": {"effort": "xhigh"}}, "xhigh"),
+        ({"thinking": {"type": "adaptive"}, "output_config": {"effort": "high"}}, "high"),
     ],
 )
 def test_how_much_to_think(fields: dict[str, Any], effort: str) -> None:

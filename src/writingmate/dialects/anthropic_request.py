@@ -43,6 +43,7 @@ REFUSED: Mapping[str, tuple[object, ...]] = {
     "workspace_id": (),
 }
 
+_USUAL = "high"
 _EFFORTS = ("low", "medium", "high", "xhigh", "max")
 #: Tokens of a budget up to which an effort is meant.
 _BUDGETS = ((4096, "low"), (16_384, "medium"))
@@ -108,7 +109,8 @@ def _no_prefill(said: list[dict[str, Any]]) -> None:
 def _reasoning(request: Document) -> Iterator[tuple[str, str]]:
     """How much to think: the effort that is named, else the one that a budget comes to.
 
-    Thinking that is turned off, or left to the model, asks for nothing.
+    Thinking that is turned off, or left to the model, asks for nothing; nor does an effort of ``high``
+    without thinking, which is what Anthropic takes for granted.
     """
     thinking = document.value(request["thinking"]) if given(request, "thinking") else {}
     config = document.value(request["output_config"]) if given(request, "output_config") else {}
@@ -123,7 +125,8 @@ def _reasoning(request: Document) -> Iterator[tuple[str, str]]:
         if type(budget) is not int:
             raise faults.missing("thinking.budget_tokens")
         effort = effort or next((word for most, word in _BUDGETS if budget <= most), "high")
-    if effort is not None and kind not in ("disabled", "between_tools"):
+    thinks = kind in ("enabled", "adaptive")
+    if effort is not None and (thinks or (kind is None and effort != _USUAL)):
         yield "reasoning_effort", effort
 
 
