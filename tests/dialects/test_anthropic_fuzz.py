@@ -18,15 +18,16 @@ from writingmate.types import DialectName
 from writingmate.wire import document, sse
 
 SCALARS = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False)
-WORDS = st.sampled_from(
-    ["type", "role", "content", "name", "text", "custom", "message", "user", "assistant", "tool_use",
-     "tool_result", "tool_use_id", "input", "input_schema", "image", "document", "source", "base64", "url",
-     "data", "media_type", "search_result", "thinking", "redacted_thinking", "signature", "wm1.e30=", "enabled",
-     "budget_tokens", "adaptive", "effort", "format", "json_schema", "schema", "auto", "any", "edits",
-     "index", "id", "function", "arguments", "tool_calls", "reasoning", "reasoning_content",
-     "reasoning_details", "extra_content", "usage", "input_tokens", "output_tokens", "iterations", "delta", "content_block",
-     "stop_reason", "message_start", "message_delta", "message_stop", "content_block_delta", "is_error"]
-)  # fmt: skip
+WORDS = st.sampled_from((
+    "type", "role", "content", "name", "text", "custom", "message", "user", "assistant", "tool_use",
+    "tool_result", "tool_use_id", "input", "input_schema", "image", "document", "source", "base64",
+    "url", "data", "media_type", "search_result", "thinking", "redacted_thinking", "signature",
+    "wm1.e30=", "enabled", "budget_tokens", "adaptive", "effort", "format", "json_schema", "schema",
+    "auto", "any", "edits", "index", "id", "function", "arguments", "tool_calls", "reasoning",
+    "reasoning_content", "reasoning_details", "extra_content", "usage", "input_tokens", "output_tokens",
+    "iterations", "delta", "content_block", "stop_reason", "message_start", "message_delta",
+    "message_stop", "content_block_delta", "is_error",
+))  # fmt: skip
 ANYTHING = st.recursive(
     SCALARS | WORDS | st.text(max_size=3),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(WORDS, inner, max_size=5),
