@@ -23,6 +23,7 @@ Receive: TypeAlias = Callable[[], Awaitable[Message]]
 Send: TypeAlias = Callable[[Message], Awaitable[None]]
 
 PREFIX = "/api/openai/v1"
+ANTHROPIC = "/api/anthropic"
 PAGES = "/invitations/"
 EVERYWHERE = ("x-request-id", "openai-processing-ms", "openai-version")
 OURS = ("x-", "openai-")
@@ -159,12 +160,13 @@ class Rules:
 
     def template(self, path: str) -> str | None:
         """The path of the document that a request's path belongs to."""
-        if not path.startswith(PREFIX):
+        if not path.startswith((PREFIX, f"{ANTHROPIC}/v1/")):
             return None
-        rest = path.removeprefix(PREFIX)
+        rest = path.removeprefix(PREFIX).removeprefix(ANTHROPIC)
         if rest in self._document["paths"]:
             return rest
-        return "/models/{id}" if rest.startswith("/models/") and len(rest) > len("/models/") else None
+        of_model = next((start for start in ("/models/", "/v1/models/") if rest.startswith(start)), rest)
+        return f"{of_model}{{id}}" if len(rest) > len(of_model) else None
 
     def problems(self, answer: Answer) -> Iterator[str]:
         """Everything about an answer that the document does not allow."""
@@ -185,7 +187,7 @@ class Rules:
         methods = self._document["paths"][template]
         method = "get" if answer.method == "HEAD" and "get" in methods else answer.method.lower()
         if method not in methods and answer.status == 405:
-            method = next(iter(methods))
+            method = next(name for name in methods if name != "servers")
         return f"/paths/{_escaped(template)}/{method}" if method in methods else None
 
     def _against(self, operation: str, answer: Answer) -> Iterator[str]:
@@ -230,7 +232,8 @@ class Rules:
         if answer.complete and frames[-1]:
             yield "the stream does not end with a whole event"
         data = [_data(frame) for frame in frames[:-1] if not frame.startswith(b":")]
-        if answer.complete and (not data or (data[-1] != b"[DONE]" and b'"error"' not in data[-1])):
+        done = data and (data[-1] == b"[DONE]" or b'"message_stop"' in data[-1] or b'"error"' in data[-1])
+        if answer.complete and not done:
             yield "the stream ends with neither [DONE] nor an error"
         for number, event in enumerate(data):
             if event != b"[DONE]":
@@ -242,7 +245,8 @@ class Rules:
         if answer.headers.get("content-type") != "application/json":
             yield "an error is not JSON"
         elif answer.method != "HEAD":
-            yield from self._json("/components/schemas/Error", bytes(answer.body), "body")
+            shape = "AnthropicError" if answer.path.startswith(ANTHROPIC) else "Error"
+            yield from self._json(f"/components/schemas/{shape}", bytes(answer.body), "body")
 
     def _json(self, pointer: str, text: bytes, what: str) -> Iterator[str]:
         try:
@@ -271,7 +275,7 @@ def _data(frame: bytes) -> bytes:
     """An event's data; a name before it must be the type in it, or what is left is no JSON."""
     name, _, rest = frame.partition(b"\n")
     kind = name.removeprefix(b"event: ")
-    named = name != kind and b'{"type":"' + kind + b'",' in rest
+    named = name != kind and b'{"type":"' + kind + b'"' in rest
     return (rest if named else frame).removeprefix(b"data: ")
 
 

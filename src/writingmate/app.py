@@ -36,6 +36,7 @@ from writingmate.metering.answers import Answers
 from writingmate.metering.ledger import Ledger
 from writingmate.metering.retention import SECONDS as ROLL_UP_SECONDS
 from writingmate.metering.retention import Retention
+from writingmate.operations.anthropic_models import AnthropicModels
 from writingmate.operations.attempts import Attempts, Node
 from writingmate.operations.background import Background
 from writingmate.operations.background_seal import Sealing
@@ -50,6 +51,7 @@ from writingmate.operations.models import get_model, list_models
 from writingmate.operations.orders import ENDPOINTS, Orders
 from writingmate.operations.own_routes import OwnRoutes
 from writingmate.operations.reports import Reports
+from writingmate.operations.token_counts import TokenCounts
 from writingmate.providers.configured import asked, configured, for_own_keys, known_names, notes
 from writingmate.settings import Settings, read_settings
 from writingmate.storage.engine import Database
@@ -254,6 +256,7 @@ def _operations(  # each is a part that something is asked of
         workspace_id, by = principal.workspace_id, principal.user_id
         await database.read(partial(require_sight, workspace_id=workspace_id, of=user_id, by=by))
 
+    anthropic = AnthropicModels(catalog, plans.of)
     reports = Reports(database, plans.of, sight)
     beforehand = Beforehand(generate.orders, database)
     return Operations(
@@ -266,6 +269,9 @@ def _operations(  # each is a part that something is asked of
         background.following.show,
         background.following.resume,
         background.taking.cancel,
+        TokenCounts(generate.orders, generate.network).run,
+        anthropic.page,
+        anthropic.one,
     )
 
 

@@ -13,7 +13,7 @@ from typing import Literal, NewType, TypeAlias
 
 ModelSlug = NewType("ModelSlug", str)
 
-Endpoint: TypeAlias = Literal["chat.completions", "completions", "responses"]
+Endpoint: TypeAlias = Literal["chat.completions", "completions", "responses", "messages"]
 DialectName: TypeAlias = Literal["chat", "completions", "responses", "messages", "gemini"]
 Tier: TypeAlias = Literal["basic", "pro", "ultimate"]
 # What a limit counts. Messages are held and settled; requests are counted over the last minute.
@@ -231,7 +231,7 @@ class Model:
     max_output_tokens: int
     input_modalities: tuple[str, ...] = ("text",)
     output_modalities: tuple[str, ...] = ("text",)
-    endpoints: tuple[str, ...] = ("chat.completions", "completions", "responses")
+    endpoints: tuple[str, ...] = ("chat.completions", "completions", "responses", "messages")
     pricing: Pricing | None = None
     routes: tuple[Route, ...] = ()
     window: int | None = None

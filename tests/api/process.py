@@ -8,7 +8,18 @@ import signal
 import sys
 from types import FrameType
 
-from tests.api.served import DONE, FRAME, HEADERS, FakeDirectory, NoInvitations, Whole, model, models, resume
+from tests.api.served import (
+    DONE,
+    FRAME,
+    HEADERS,
+    FakeDirectory,
+    NoInvitations,
+    Whole,
+    model,
+    models,
+    page,
+    resume,
+)
 from writingmate.api.application import DataPlane
 from writingmate.api.asgi import Application, Receive, Scope, Send
 from writingmate.api.channel import Channel
@@ -76,9 +87,10 @@ def create() -> Application:
         return failing
     clock = Clock()
     description = Description("http://127.0.0.1")
-    endpoints = Endpoints(
-        FakeDirectory(), Operations(held, models, model, models, model, held, model, resume, model)
+    operations = Operations(
+        held, models, model, models, model, held, model, resume, model, models, page, model
     )
+    endpoints = Endpoints(FakeDirectory(), operations)
     invitations = InvitationEndpoints(FakeDirectory(), NoInvitations())
     routes = Routes(endpoints, invitations, description, Docs(description), Probes([]))
     return WithExtras(DataPlane(routes, clock, _settings()), clock)

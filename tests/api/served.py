@@ -26,6 +26,7 @@ from writingmate.api.probes import Check, Probes
 from writingmate.api.routes import Routes
 from writingmate.api.server import configure, listen
 from writingmate.errors import ApiError, NotFound, PermissionDenied, StalePrincipal, Unauthenticated
+from writingmate.operations.anthropic_models import Page
 from writingmate.operations.client import Client, Request
 from writingmate.settings import Settings
 from writingmate.types import DialectName, Principal
@@ -110,6 +111,10 @@ async def stream(_: DialectName, __: Principal, ___: Request, client: Client) ->
 async def models(_: Principal, __: Request, client: Client) -> None:
     body = {"object": "list", "data": [{"id": "google/gemini-2.5-flash", **MODEL}]}
     await client.reply(200, {}, msgspec.json.encode(body))
+
+
+async def page(_: Page, principal: Principal, request: Request, client: Client) -> None:
+    await models(principal, request, client)
 
 
 async def resume(_: str, after: int, __: Principal, ___: Request, client: Client) -> None:
@@ -255,7 +260,20 @@ async def served(
     description = Description("http://127.0.0.1")
     endpoints = Endpoints(
         everything.directory,
-        Operations(everything.run, models, model, models, model, everything.run, model, resume, model),
+        Operations(
+            everything.run,
+            models,
+            model,
+            models,
+            model,
+            everything.run,
+            model,
+            resume,
+            model,
+            models,
+            page,
+            model,
+        ),
     )
     nobody = InvitationEndpoints(everything.directory, NoInvitations())
     routes = Routes(endpoints, invitations or nobody, description, Docs(description), Probes(checks))

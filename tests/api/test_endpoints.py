@@ -9,7 +9,7 @@ import pytest
 
 from tests.api.raw import ask
 from tests.api.served import ANSWER, BEARER, CHAT, KEY, MODELS, PREFIX, WAYS, Served, Way, answer, stale
-from writingmate.api.auth import bearer
+from writingmate.api.auth import bearer, shown
 from writingmate.errors import LimitReached
 from writingmate.operations.client import Client, Request
 from writingmate.telemetry import log
@@ -40,6 +40,27 @@ def way(request: pytest.FixtureRequest) -> Way:
 )
 def test_the_key_of_an_authorization(header: bytes | None, key: str | None) -> None:
     assert bearer(header) == key
+
+
+OURS, OTHER = b"wm_v2.a.b.c", b"sk-ant-1"
+
+
+@pytest.mark.parametrize(
+    ("authorization", "api_key", "key"),
+    [
+        (None, OURS, OURS),
+        (None, b" " + OURS + b" ", OURS),
+        (b"Bearer " + OURS, OTHER, OURS),
+        (b"Bearer " + OTHER, OURS, OURS),
+        (b"Bearer " + OTHER, OTHER, OTHER),
+        (b"Basic x", OURS, OURS),
+        (b"Bearer " + OURS, b"", OURS),
+        (None, b"", None),
+    ],
+)
+def test_the_key_of_two_headers(authorization: bytes | None, api_key: bytes, key: bytes | None) -> None:
+    headers = {b"x-api-key": api_key} | ({b"authorization": authorization} if authorization else {})
+    assert shown(headers) == (key.decode() if key else None)
 
 
 async def test_every_dialect_reaches_the_operation(api: Served) -> None:

@@ -12,7 +12,7 @@ from tests.api.raw import ask
 from tests.api.served import CHAT, MODELS, Served
 from tests.openapi_check import Answer, Rules
 from writingmate.api.docs import Docs, older
-from writingmate.api.openapi import PATH, Description
+from writingmate.api.openapi import ANTHROPIC, PATH, Description
 from writingmate.api.routes import MODELS as MODELS_PREFIX
 from writingmate.api.routes import Routes
 
@@ -49,17 +49,30 @@ def test_the_server_is_where_it_says() -> None:
     assert DESCRIPTION.document["servers"][0]["url"] == "https://gateway.example/api/openai/v1"
 
 
+def address(path: str) -> str:
+    """Paths of Anthropic's dialect have the version in them, and a server of their own."""
+    return (ANTHROPIC if path.startswith("/v1/") else PATH) + path
+
+
+def test_paths_of_anthropics_dialect_have_their_server() -> None:
+    for path, item in DESCRIPTION.document["paths"].items():
+        servers = [server["url"] for server in item.get("servers", ())]
+        assert servers == (["https://gateway.example/api/anthropic"] if path.startswith("/v1/") else [])
+    shown = Docs(DESCRIPTION).definition["paths"]["/v1/messages"]["servers"]
+    assert shown == [{"url": ANTHROPIC}]
+
+
 def test_every_path_of_the_table_is_described(api: Served) -> None:
     assert api.plane is not None
     routes: Routes = api.plane._routes
-    described = {PATH + path for path in DESCRIPTION.document["paths"]}
+    described = {address(path) for path in DESCRIPTION.document["paths"]}
     table = {path.decode() for path, route in routes._table.items() if route.public}
     undescribed = {path for path in table if path not in described}
     assert all("/docs" in path for path in undescribed)
     for path, methods in DESCRIPTION.document["paths"].items():
-        route = routes.find((PATH + path).replace("{id}", "x").encode())
+        route = routes.find(address(path).replace("{id}", "x").encode())
         assert route is not None
-        assert {method.upper() for method in methods} <= set(route.methods)
+        assert {method.upper() for method in methods if method != "servers"} <= set(route.methods)
     assert MODELS_PREFIX.startswith(PATH.encode())
 
 

@@ -89,8 +89,16 @@ def test_every_command_is_documented_and_every_documented_command_exists() -> No
 def test_every_route_is_described_and_every_description_has_a_route() -> None:
     described = Description("http://gateway").document["paths"]
     written = (ROOT / "src/writingmate/api/routes.py").read_text(encoding="utf-8")
-    table = {f"{path}" for path in re.findall(r'API \+ b"(/[a-z./]+)": ', written)} - {"/docs"}
-    named = {"/models/{id}", "/usage/{request_id}", "/responses/{id}", "/responses/{id}/cancel"}
+    table = {f"{path}" for path in re.findall(r'(?:API|ANTHROPIC) \+ b"(/[a-z0-9_./]+)": ', written)} - {
+        "/docs"
+    }
+    named = {
+        "/models/{id}",
+        "/v1/models/{id}",
+        "/usage/{request_id}",
+        "/responses/{id}",
+        "/responses/{id}/cancel",
+    }
     assert table | named == set(described)
 
 

@@ -2,8 +2,8 @@
 
 ``client.json`` is the client's body, ``upstream-N.json`` what each leg must send, ``reply-N.json`` or
 ``reply-N.sse`` what the provider answered, ``answer.json`` or ``answer.sse`` what the client must get
-(without the closing ``[DONE]``; of responses with all that `ending` says), ``case.json`` the route,
-and what must have been observed.
+(without the closing ``[DONE]``; of responses and messages with all that `ending` says), ``case.json`` the
+route, and what must have been observed.
 """
 
 from __future__ import annotations
@@ -77,7 +77,7 @@ class Recording:
 
 def ending(case: Recording, exchange: Exchange, *, broken: bool) -> bytes:
     """What ends a stream whose dialect has more to say at the end than that it is the end."""
-    if not case.codec.startswith("responses"):
+    if not case.codec.startswith(("responses", "messages")):
         return b""
     return exchange.failure(BadGateway("The provider failed.")) if broken else exchange.closing()
 

@@ -4,9 +4,11 @@ from typing import Any
 
 import msgspec
 import pytest
+from anthropic.types import Message, RawMessageStreamEvent
 from openai import BaseModel
 from openai.types import Completion
 from openai.types.chat import ChatCompletion, ChatCompletionChunk
+from pydantic import TypeAdapter
 
 from tests.dialects.recordings import Recording, ending, frames, recordings
 from writingmate.dialects.exchange import Exchange
@@ -25,6 +27,8 @@ CODECS = {
     "completions_over_messages",
     "chat_over_gemini",
     "completions_over_gemini",
+    "messages",
+    "messages_over_chat",
     "responses",
     "responses_over_gemini",
     "responses_over_messages",
@@ -118,7 +122,11 @@ def answers_made(case: Recording) -> list[dict[str, Any]]:
     return [msgspec.json.decode(body) for body in bodies]
 
 
-MADE = [case for case in ALL if case.translated and case.answer and not case.codec.startswith("responses")]
+MADE = [
+    case
+    for case in ALL
+    if case.translated and case.answer and not case.codec.startswith(("responses", "messages_"))
+]
 
 
 @pytest.mark.parametrize("case", MADE, ids=named)
@@ -129,3 +137,16 @@ def test_the_official_types_read_what_a_codec_makes(case: Recording) -> None:
                 choice["finish_reason"] = "stop"  # null until the last, which the published type forgets
         answer = OFFICIAL[made["object"]].model_validate(made)
         assert answer.model_dump(exclude_unset=True) == made
+
+
+EVENT: TypeAdapter[Any] = TypeAdapter(RawMessageStreamEvent)
+MESSAGES = [case for case in ALL if case.codec == "messages_over_chat"]
+
+
+@pytest.mark.parametrize("case", MESSAGES, ids=named)
+def test_anthropics_types_read_what_the_codec_makes(case: Recording) -> None:
+    for made in answers_made(case):
+        if made["type"] == "error":
+            continue
+        answer = EVENT.validate_python(made) if case.streaming else Message.model_validate(made)
+        assert answer.model_dump(mode="json", exclude_unset=True) == made

@@ -71,6 +71,9 @@ def finished(answer: bytes) -> bool:
     if all("sequence_number" in event for event in said):
         kinds = [event["type"] for event in said]
         return kinds.count("response.output_item.added") == kinds.count("response.output_item.done")
+    if all("type" in event for event in said):
+        kinds = [event["type"] for event in said]
+        return kinds.count("content_block_start") == kinds.count("content_block_stop")
     choices = [choice for chunk in said for choice in chunk["choices"]]
     indexes = {choice["index"] for choice in choices}
     return indexes == {choice["index"] for choice in choices if choice["finish_reason"]}

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
+from tests.fakes.anthropic_judge import blocks
 from tests.fakes.openai_answers import Answer, Chunk
 from tests.fakes.openai_choices import Json, Wish, sample, words
 
@@ -38,6 +39,11 @@ def message(request: Json, request_id: str, wish: Wish) -> Answer:
     return Answer(whole, chunks, {"completion_tokens": produced}, text)
 
 
+def counted(request: Json) -> Json:
+    """The answer to ``POST /v1/messages/count_tokens``."""
+    return {"input_tokens": len(words(_last_text(request))) + 3}
+
+
 def refusal(kind: str, text: str) -> Json:
     """Anthropic's error envelope."""
     return {
@@ -51,7 +57,7 @@ def _blocks(request: Json, wish: Wish) -> tuple[list[Json], str]:
     thinks = request.get("thinking", {}).get("type") in {"enabled", "adaptive"}
     thought = {"type": "thinking", "thinking": "Let me see.", "signature": SIGNATURE}
     before = [thought] if thinks else []
-    calls = _calls(request)
+    calls = _calls(request) if wish.calls is None else _scripted(wish.calls)
     if calls:
         return [*before, {"type": "text", "text": "Looking."}, *calls], "tool_use"
     limit = request["max_tokens"]
@@ -63,7 +69,7 @@ def _blocks(request: Json, wish: Wish) -> tuple[list[Json], str]:
 def _calls(request: Json) -> list[Json]:
     tools: list[Json] = request.get("tools") or []
     choice = request.get("tool_choice", {"type": "auto"})
-    results = any(block["type"] == "tool_result" for block in request["messages"][-1]["content"])
+    results = any(block["type"] == "tool_result" for block in blocks(request["messages"][-1]["content"]))
     if choice["type"] == "none" or results:
         return []
     text = _last_text(request)
@@ -76,6 +82,13 @@ def _calls(request: Json) -> list[Json]:
     ]
 
 
+def _scripted(calls: Mapping[str, Json]) -> list[Json]:
+    return [
+        {"type": "tool_use", "id": f"toolu_{at}", "name": name, "input": given}
+        for at, (name, given) in enumerate(calls.items())
+    ]
+
+
 def _said(request: Json) -> str:
     form = request.get("output_config", {}).get("format")
     if form is not None:
@@ -85,13 +98,13 @@ def _said(request: Json) -> str:
 
 
 def _last_text(request: Json) -> str:
-    found = [_text_of(block) for block in request["messages"][-1]["content"]]
+    found = [_text_of(block) for block in blocks(request["messages"][-1]["content"])]
     return "".join(found)
 
 
 def _text_of(block: Json) -> str:
     if block["type"] == "tool_result":
-        return "".join(_text_of(inner) for inner in block.get("content", ()))
+        return "".join(_text_of(inner) for inner in blocks(block.get("content", "")))
     return str(block.get("text", ""))
 
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from anthropic.types.beta import message_create_params as beta_params
 from anthropic.types.message_create_params import (
+    MessageCreateParamsBase,
     MessageCreateParamsNonStreaming,
     MessageCreateParamsStreaming,
 )
@@ -16,13 +18,19 @@ _WHOLE: TypeAdapter[Any] = TypeAdapter(list[MessageCreateParamsNonStreaming], co
 _STREAMED: TypeAdapter[Any] = TypeAdapter(list[MessageCreateParamsStreaming], config=_STRICTLY)
 
 
+#: What only its betas have at the top level, and what they have more values of than any types tell.
+_BETAS = frozenset(beta_params.MessageCreateParamsBase.__annotations__) - frozenset(
+    MessageCreateParamsBase.__annotations__
+) | {"thinking"}
+
 #: Of version 2023-06-01; the next one, which its client speaks, has none of them.
 _SAMPLING = ("temperature", "top_p", "top_k")
 
 
-def fault(request: dict[str, Any]) -> str | None:
-    """What Anthropic would refuse a request for, None if it would not."""
-    typed = {name: value for name, value in request.items() if name not in _SAMPLING}
+def fault(request: dict[str, Any], *, beta: bool = False) -> str | None:
+    """What Anthropic would refuse a request for, None if it would not; with ``beta`` it knows more."""
+    unknown = _BETAS if beta else ()
+    typed = {name: value for name, value in request.items() if name not in (*_SAMPLING, *unknown)}
     try:
         _read((_STREAMED if request.get("stream") else _WHOLE).validate_python([typed]))
     except ValidationError as error:
@@ -41,10 +49,10 @@ def _read(value: object) -> None:
 
 
 def _broken(request: dict[str, Any]) -> Iterator[str]:
-    turns = request["messages"]
+    turns = [{**turn, "content": blocks(turn["content"])} for turn in request["messages"]]
     yield from _sampling(request)
-    if request["max_tokens"] < 1:
-        yield "max_tokens: must be at least 1"
+    if request["max_tokens"] < 0:
+        yield "max_tokens: must be at least 0"
     if not turns or turns[0]["role"] != "user":
         yield 'messages: first message must use the "user" role'
     for turn in turns:
@@ -63,6 +71,11 @@ def _broken(request: dict[str, Any]) -> Iterator[str]:
         "tool",
     }:
         yield "Thinking may not be enabled when tool_choice forces tool use."
+
+
+def blocks(content: Any) -> list[dict[str, Any]]:
+    """A string is one block of text."""
+    return [{"type": "text", "text": content}] if isinstance(content, str) else content
 
 
 def _unanswered(before: dict[str, Any], after: dict[str, Any]) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""Anthropic on loopback: ``POST /v1/messages``, whole and streamed, and ``GET /v1/models``.
+"""Anthropic on loopback: ``POST /v1/messages``, whole and streamed, its tokens, and ``GET /v1/models``.
 
 What is sent to it must pass `anthropic_judge`, that is Anthropic's own types.
 """
@@ -9,7 +9,7 @@ import json
 from collections.abc import Sequence
 
 from tests.fakes import anthropic_judge
-from tests.fakes.anthropic_answers import message, refusal
+from tests.fakes.anthropic_answers import counted, message, refusal
 from tests.fakes.http_connection import ServedConnection
 from tests.fakes.openai_answers import Chunk
 from tests.fakes.openai_choices import Json
@@ -45,6 +45,8 @@ class FakeAnthropic(FakeOpenAI):
             answer = message(call.document, call.request_id, fault.wish)
             streaming = bool(call.document.get("stream"))
             await (response.stream(answer.chunks) if streaming else response.whole(answer))
+        elif (call.method, call.path) == ("POST", "/v1/messages/count_tokens"):
+            await response.document(200, counted(call.document))
         else:
             await response.document(*self._looked_up(call))
 
@@ -56,7 +58,9 @@ class FakeAnthropic(FakeOpenAI):
             return 400, refusal("invalid_request_error", "anthropic-version: header is required")
         if call.method != "POST":
             return None
-        fault = anthropic_judge.fault(call.document)
+        beta = "anthropic-beta" in call.headers
+        asked = call.document if call.path == "/v1/messages" else {"max_tokens": 1, **call.document}
+        fault = anthropic_judge.fault(asked, beta=beta)
         if fault is not None:
             return 400, refusal("invalid_request_error", fault)
         if call.model not in self.models:
@@ -82,6 +86,8 @@ class _Events(Response):
     async def stream(self, chunks: Sequence[Chunk]) -> None:
         await self._begin(200, "text/event-stream; charset=utf-8", None)
         for place, chunk in enumerate(chunks):
+            if self._fault.stall == place:
+                await self._released.wait()
             if self._fault.error_after == place:
                 await self._named(Chunk(refusal("overloaded_error", "Overloaded")))
                 break

@@ -23,7 +23,7 @@ FLASH = {
     "max_output_tokens": 65_535,
     "tier": "pro",
     "modalities": {"input": ["text", "image", "file", "audio", "video"], "output": ["text"]},
-    "endpoints": ["chat.completions", "completions", "responses"],
+    "endpoints": ["chat.completions", "completions", "responses", "messages"],
     "pricing": {"input": "0.30", "output": "2.50"},
 }
 

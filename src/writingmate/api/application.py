@@ -11,7 +11,7 @@ from writingmate.api.channel import Channel
 from writingmate.api.clock import Clock
 from writingmate.api.connection import Connection
 from writingmate.api.responder import Responder
-from writingmate.api.routes import API, Endpoint, Route, Routes
+from writingmate.api.routes import ANTHROPIC, API, Endpoint, Route, Routes
 from writingmate.errors import ApiError, ClientLeft, MethodNotAllowed, NotFound, ServerError
 from writingmate.settings import Settings
 from writingmate.telemetry import log, metrics
@@ -23,7 +23,7 @@ LONGEST_PATH: Final = 200
 
 
 class DataPlane:
-    """Answers every HTTP request, in the OpenAI envelope whatever goes wrong.
+    """Answers every HTTP request, in the envelope of its dialect whatever goes wrong.
 
     Args:
         routes: the URL table.
@@ -52,7 +52,8 @@ class DataPlane:
             connection,
             self._clock,
             comment_seconds=self._comment_seconds,
-            cors=b"origin" in channel.headers and path.startswith(API),
+            cors=b"origin" in channel.headers and path.startswith((API, ANTHROPIC)),
+            anthropic=path.startswith(ANTHROPIC),
         )
         route = self._routes.find(path)
         self.in_flight += 1

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Final, Protocol
 
 from writingmate.api.connection import Connection
 from writingmate.types import Principal
 
+API_KEY: Final = b"x-api-key"
+OURS: Final = "wm_"
 WORKSPACE: Final = b"x-writingmate-workspace"
 
 
@@ -37,10 +40,25 @@ async def identify(connection: Connection, directory: Directory, *, fresh: bool 
     """
     workspace = connection.headers.get(WORKSPACE)
     return await directory.principal(
-        bearer(connection.headers.get(b"authorization")),
+        shown(connection.headers),
         workspace.decode("latin-1").strip() if workspace else None,
         fresh=fresh,
     )
+
+
+def shown(headers: Mapping[bytes, bytes]) -> str | None:
+    """The key of ``Authorization`` or, as Anthropic's clients send it, of ``x-api-key``.
+
+    A client may have both, one of them for somebody else; then the one that looks like ours counts.
+
+    >>> shown({b"authorization": b"Bearer sk-ant-1", b"x-api-key": b"wm_v2.a.b.c"})
+    'wm_v2.a.b.c'
+    """
+    key = bearer(headers.get(b"authorization"))
+    other = headers.get(API_KEY)
+    if other is None or (key is not None and key.startswith(OURS)):
+        return key
+    return other.strip().decode("latin-1") or key
 
 
 def bearer(header: bytes | None) -> str | None:

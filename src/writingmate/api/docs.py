@@ -15,7 +15,7 @@ import msgspec
 from swagger_ui_bundle import swagger_ui_path
 
 from writingmate.api.connection import Connection
-from writingmate.api.openapi import PATH, Description
+from writingmate.api.openapi import ANTHROPIC, PATH, Description
 from writingmate.api.responder import Responder
 
 POLICY: Final = (
@@ -93,6 +93,9 @@ class Docs:
         document["openapi"] = "3.0.3"
         document["info"].pop("summary", None)
         document["servers"] = [{"url": PATH}]
+        for item in document["paths"].values():
+            if "servers" in item:
+                item["servers"] = [{"url": ANTHROPIC}]
         return document
 
     def _read(self, name: bytes) -> bytes:

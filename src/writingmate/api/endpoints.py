@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Final, TypeAlias
 
 from writingmate.api.auth import Directory, identify
 from writingmate.api.connection import Connection
-from writingmate.api.queries import asked_stream
+from writingmate.api.queries import asked_page, asked_stream
 from writingmate.api.responder import Responder
 from writingmate.errors import BodyTooLarge, PermissionDenied, StalePrincipal, Unavailable
+from writingmate.operations.anthropic_models import Page
 from writingmate.operations.client import Client, Request
 from writingmate.types import DialectName, Principal
 
@@ -23,6 +25,7 @@ _BY_PLAN: Final = (PermissionDenied, BodyTooLarge)
 Operation: TypeAlias = Callable[[Principal, Request, Client], Awaitable[None]]
 Named: TypeAlias = Callable[[str, Principal, Request, Client], Awaitable[None]]
 Resumption: TypeAlias = Callable[[str, int, Principal, Request, Client], Awaitable[None]]
+Listing: TypeAlias = Callable[[Page, Principal, Request, Client], Awaitable[None]]
 Generation: TypeAlias = Callable[[DialectName, Principal, Request, Client], Awaitable[None]]
 
 
@@ -40,6 +43,9 @@ class Operations:
         response: a response that is kept, by its id.
         resume: the events of a background response behind a number.
         cancel: the end of a background response, by its id.
+        count_tokens: how long the prompt of a message would be.
+        anthropic_models: a page of the models, as Anthropic lists them.
+        anthropic_model: one of them, by its slug or by Anthropic's name.
     """
 
     generate: Generation
@@ -51,6 +57,9 @@ class Operations:
     response: Named
     resume: Resumption
     cancel: Named
+    count_tokens: Operation
+    anthropic_models: Listing
+    anthropic_model: Named
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +80,25 @@ class Endpoints:
     async def responses(self, connection: Connection, client: Responder) -> None:
         """``POST /responses``."""
         await self._generate("responses", connection, client)
+
+    async def messages(self, connection: Connection, client: Responder) -> None:
+        """``POST /v1/messages``, Anthropic's."""
+        await self._generate("messages", connection, client)
+
+    async def count_tokens(self, connection: Connection, client: Responder) -> None:
+        """``POST /v1/messages/count_tokens``, Anthropic's."""
+        await self._free(self.operations.count_tokens, connection, client)
+
+    async def anthropic_models(self, connection: Connection, client: Responder) -> None:
+        """``GET /v1/models``, Anthropic's."""
+        principal = await identify(connection, self.directory, fresh=True)
+        page = asked_page(connection.channel.query)
+        await self.operations.anthropic_models(page, principal, _request(connection, client, b""), client)
+
+    async def anthropic_model(self, name: str, connection: Connection, client: Responder) -> None:
+        """``GET /v1/models/{id}``, Anthropic's."""
+        principal = await identify(connection, self.directory, fresh=True)
+        await self.operations.anthropic_model(name, principal, _request(connection, client, b""), client)
 
     async def response(self, response_id: str, connection: Connection, client: Responder) -> None:
         """``GET /responses/{id}``, as an object or as its stream of events."""
@@ -108,12 +136,16 @@ class Endpoints:
         await self.operations.receipt(request_id, principal, _request(connection, client, b""), client)
 
     async def estimate(self, dialect: DialectName, connection: Connection, client: Responder) -> None:
-        """``POST /estimate/…``; a key that was removed since the caller was read is read again."""
+        """``POST /estimate/…``."""
+        await self._free(partial(self.operations.estimate, dialect), connection, client)
+
+    async def _free(self, operation: Operation, connection: Connection, client: Responder) -> None:
+        """What holds nothing; a key that was removed since the caller was read is read again."""
         principal = await identify(connection, self.directory, fresh=True)
         request = _request(connection, client, await connection.json())
         for _ in range(ATTEMPTS):
             try:
-                await self.operations.estimate(dialect, principal, request, client)
+                await operation(principal, request, client)
             except StalePrincipal:
                 principal = await identify(connection, self.directory, fresh=True)
             else:

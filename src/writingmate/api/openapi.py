@@ -14,21 +14,26 @@ from writingmate.api.connection import Connection
 from writingmate.api.responder import Responder
 
 PATH: Final = "/api/openai/v1"
+ANTHROPIC: Final = "/api/anthropic"
+"""Where the paths are that begin with a version of their own."""
 WRITTEN_FOR: Final = f"http://127.0.0.1:8000{PATH}"
 """The address in the file, where the public one goes."""
+ANTHROPIC_WRITTEN_FOR: Final = f"http://127.0.0.1:8000{ANTHROPIC}"
 
 
 class Description:
     """The OpenAPI 3.1 document of a server at ``public_url``, read on first use."""
 
     def __init__(self, public_url: str) -> None:
-        self._address = public_url.rstrip("/") + PATH
+        self._public = public_url.rstrip("/")
 
     @cached_property
     def text(self) -> bytes:
         """As YAML, comments and order as written."""
         written = files("writingmate.api").joinpath("openapi.yaml").read_text("utf-8")
-        return written.replace(f"url: {WRITTEN_FOR}\n", f"url: {self._address}\n", 1).encode()
+        for address, path in ((WRITTEN_FOR, PATH), (ANTHROPIC_WRITTEN_FOR, ANTHROPIC)):
+            written = written.replace(f"url: {address}\n", f"url: {self._public}{path}\n")
+        return written.encode()
 
     @cached_property
     def document(self) -> dict[str, Any]:

@@ -7,8 +7,10 @@ from typing import Final
 from urllib.parse import parse_qsl
 
 from writingmate.errors import InvalidRequest
+from writingmate.operations.anthropic_models import Page
 
 _BOOLEANS: Final = {"true": True, "false": False}
+MOST_MODELS: Final = 1000
 _NUMBER: Final = re.compile(r"[0-9]{1,15}")
 
 
@@ -42,3 +44,16 @@ def asked_stream(query: bytes) -> int | None:
             code="invalid_type",
         )
     return int(after)
+
+
+def asked_page(query: bytes) -> Page:
+    """The page of ``limit=N&after_id=ID&before_id=ID``, 20 models unless told. Raises InvalidRequest."""
+    given = dict(parse_qsl(query.decode("latin-1"), encoding="utf-8"))
+    limit = given.get("limit", "20")
+    if not _NUMBER.fullmatch(limit) or not 1 <= int(limit) <= MOST_MODELS:
+        raise InvalidRequest(
+            f"Invalid 'limit': expected a number from 1 to {MOST_MODELS}.",
+            param="limit",
+            code="invalid_value",
+        )
+    return Page(int(limit), given.get("after_id"), given.get("before_id"))

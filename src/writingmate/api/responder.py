@@ -11,6 +11,7 @@ from urllib.parse import quote
 from writingmate.api.clock import Clock
 from writingmate.api.connection import Connection
 from writingmate.api.request_id import new_request_id
+from writingmate.dialects import anthropic_errors
 from writingmate.errors import ApiError
 from writingmate.telemetry import metrics
 
@@ -25,8 +26,8 @@ _STREAM: Final = (
 )
 _CORS: Final = (
     b"access-control-allow-origin: *\r\n"
-    b"access-control-expose-headers: x-request-id, openai-processing-ms, openai-version, retry-after, "
-    b"x-should-retry, idempotent-replayed, "
+    b"access-control-expose-headers: x-request-id, request-id, openai-processing-ms, openai-version, "
+    b"retry-after, x-should-retry, idempotent-replayed, "
     b"x-writingmate-workspace, x-writingmate-route, x-writingmate-counted-messages, "
     b"x-writingmate-remaining-messages, x-writingmate-max-tokens-clamped, x-writingmate-dropped, "
     b"x-ratelimit-limit-requests, x-ratelimit-remaining-requests, x-ratelimit-reset-requests\r\n"
@@ -41,15 +42,22 @@ class Responder:
         clock: keeps silent streams alive.
         comment_seconds: how long a stream may be silent.
         cors: the caller is a web page, and may be.
+        anthropic: the caller speaks Anthropic's dialect: errors are told in it.
     """
 
     __slots__ = (
-        "_blocked", "_channel", "_clock", "_comment", "_comment_seconds", "_cors", "_line", "_quiet_since",
-        "connection", "facts", "first_ms", "request_id", "started", "status",
+        "_anthropic", "_blocked", "_channel", "_clock", "_comment", "_comment_seconds", "_cors", "_line",
+        "_quiet_since", "connection", "facts", "first_ms", "request_id", "started", "status",
     )  # fmt: skip
 
     def __init__(
-        self, connection: Connection, clock: Clock, *, comment_seconds: float, cors: bool = False
+        self,
+        connection: Connection,
+        clock: Clock,
+        *,
+        comment_seconds: float,
+        cors: bool = False,
+        anthropic: bool = False,
     ) -> None:
         self.connection = connection
         self.facts: dict[str, str | int | float | None] = {}
@@ -62,6 +70,7 @@ class Responder:
         self._clock = clock
         self._comment_seconds = comment_seconds
         self._cors = cors
+        self._anthropic = anthropic
         self._comment: asyncio.Task[None] | None = None
         self._quiet_since = 0.0
         self._blocked = False
@@ -94,7 +103,8 @@ class Responder:
 
     async def refuse(self, error: ApiError) -> None:
         """Answer with the error's envelope and headers."""
-        await self.reply(error.status, error.headers, error.envelope())
+        told = anthropic_errors.envelope(error, self.request_id) if self._anthropic else error.envelope()
+        await self.reply(error.status, error.headers, told)
 
     async def start(self, headers: Mapping[str, str]) -> None:
         """Begin a 200 event stream; while it is silent it is kept alive with comments."""
@@ -181,6 +191,8 @@ class Responder:
         """What every answer carries, then ``headers``; raises ValueError for one that would end its line."""
         elapsed = int((monotonic() - self.started) * 1000)
         ours = _OURS % (self.request_id.encode("ascii"), elapsed)
+        if self._anthropic:
+            ours += b"request-id: %b\r\n" % self.request_id.encode("ascii")
         if self._cors:
             ours += _CORS
         lines = "".join([f"{name}: {_value(value)}\r\n" for name, value in headers.items()])

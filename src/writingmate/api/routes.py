@@ -22,6 +22,9 @@ from writingmate.api.responder import Responder
 
 API: Final = b"/api/openai/v1"
 MODELS: Final = API + b"/models/"
+ANTHROPIC: Final = b"/api/anthropic"
+"""Anthropic's dialect: what its clients take for the address of its API, without the version."""
+ANTHROPIC_MODELS: Final = ANTHROPIC + b"/v1/models/"
 USAGE: Final = API + b"/usage/"
 RESPONSES: Final = API + b"/responses/"
 INVITATIONS: Final = b"/invitations/"
@@ -60,6 +63,7 @@ class Routes:
         probes: Probes,
     ) -> None:
         self._model = endpoints.model
+        self._anthropic_model = endpoints.anthropic_model
         self._receipt = endpoints.receipt
         self._response = endpoints.response
         self._cancel = endpoints.cancel
@@ -73,6 +77,13 @@ class Routes:
             API + b"/estimate/chat/completions": _write("estimate", partial(endpoints.estimate, "chat")),
             API + b"/estimate/completions": _write("estimate", partial(endpoints.estimate, "completions")),
             API + b"/estimate/responses": _write("estimate", partial(endpoints.estimate, "responses")),
+            ANTHROPIC + b"/v1/messages": _write("messages", endpoints.messages),
+            ANTHROPIC + b"/v1/messages/count_tokens": _write("messages.count_tokens", endpoints.count_tokens),
+            ANTHROPIC + b"/v1/models": _read("anthropic.models", endpoints.anthropic_models),
+            **{
+                ANTHROPIC + path: _own("anthropic.hello", probes.health)
+                for path in (b"", b"/", b"/api/hello")
+            },
             API + b"/openapi.yaml": _read("openapi", description.yaml),
             API + b"/openapi.json": _read("openapi", description.json),
             API + b"/docs": _read("docs", docs.page),
@@ -88,6 +99,9 @@ class Routes:
         if route is None and path.startswith(MODELS) and len(path) > len(MODELS):
             slug = unquote(path[len(MODELS) :])
             return _read("models.one", partial(self._model, slug))
+        if route is None and path.startswith(ANTHROPIC_MODELS) and len(path) > len(ANTHROPIC_MODELS):
+            name = unquote(path[len(ANTHROPIC_MODELS) :])
+            return _read("anthropic.models.one", partial(self._anthropic_model, name))
         if route is None and path.startswith(USAGE) and len(path) > len(USAGE):
             return _read("usage.one", partial(self._receipt, unquote(path[len(USAGE) :])))
         if route is None and path.startswith(RESPONSES) and len(path) > len(RESPONSES):

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from writingmate.catalog import models as rows
 from writingmate.catalog.entitlement import allows, outside
 from writingmate.catalog.listed import Listed
+from writingmate.catalog.names import candidates
 from writingmate.errors import NotFound, PermissionDenied
 from writingmate.settings import ModelSection, Settings
 from writingmate.types import Model, Plan, Principal, Provider, Route
@@ -68,6 +69,11 @@ class Catalog:
         """The model of that slug, if a configured provider serves it, or, with ``own``, the caller's key."""
         model = self._snapshot.by_slug.get(slug)
         return self._snapshot.own.get(slug) if model is None and own else model
+
+    def named(self, name: str, *, own: bool = False) -> str:
+        """The slug that Anthropic's name of a model stands for; the name itself if that is none."""
+        found = (slug for slug in candidates(name) if self.get(slug, own=own) is not None)
+        return next(found, name)
 
     def own_route(self, slug: str) -> Route | None:
         """The way to a model for a caller's own key, which is still to be put in; None if there is none."""

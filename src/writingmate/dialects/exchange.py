@@ -3,24 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from contextlib import suppress
 from typing import Literal
 
-from writingmate.dialects import chat, completions, demand, edits, prompt, responses, watch
+from writingmate.dialects import (
+    anthropic,
+    anthropic_reading,
+    chat,
+    completions,
+    demand,
+    edits,
+    joining,
+    prompt,
+    responses,
+    watch,
+)
+from writingmate.dialects.anthropic_codec import AnthropicOverChat
+from writingmate.dialects.anthropic_native import AnthropicNative
 from writingmate.dialects.base import Codec, Leg, Spoke
-from writingmate.dialects.choices_codec import ChoicesOverChat
-from writingmate.dialects.completions_codec import CompletionsOverChat
-from writingmate.dialects.gemini import GeminiSpoke
 from writingmate.dialects.grammar import Grammar, on
-from writingmate.dialects.messages import MessagesSpoke
 from writingmate.dialects.quirks import PLAIN, Quirks
 from writingmate.dialects.relay import PassThrough
 from writingmate.dialects.responses_codec import ResponsesOverChat
-from writingmate.dialects.responses_native import ResponsesNative, limited
+from writingmate.dialects.responses_native import ResponsesNative
 from writingmate.dialects.responses_reading import read
-from writingmate.dialects.responses_watch import ResponsesWatch
-from writingmate.dialects.watch import Watch
-from writingmate.errors import ApiError, UnsupportedParameter
+from writingmate.errors import ApiError
 from writingmate.types import DialectName, Usage
 from writingmate.wire import document
 from writingmate.wire.document import Document
@@ -32,11 +38,14 @@ GRAMMARS: dict[DialectName, Grammar] = {
     "chat": chat.GRAMMAR,
     "completions": completions.GRAMMAR,
     "responses": responses.GRAMMAR,
+    "messages": anthropic.GRAMMAR,
 }
 
 #: Tokens; what a model whose cap nobody knows may write.
 DEFAULT_CAP = 8192
 _HUB: tuple[DialectName, ...] = ("chat",)
+#: Dialects whose streams report their usage unasked.
+_UNASKED: tuple[DialectName, ...] = ("responses", "messages")
 
 
 def readable(dialect: DialectName, request: Document) -> Document:
@@ -44,7 +53,9 @@ def readable(dialect: DialectName, request: Document) -> Document:
 
     Raises InvalidRequest if it makes no sense.
     """
-    return read(request) if dialect == "responses" else request
+    if dialect == "responses":
+        return read(request)
+    return anthropic_reading.read(request) if dialect == "messages" else request
 
 
 class Exchange:
@@ -74,8 +85,7 @@ class Exchange:
         self._codec = codec
         self._spoke = spoke
         pass_usage = isinstance(codec, PassThrough) and chat.usage_asked(request)
-        native = isinstance(codec, ResponsesNative)
-        self._watches = [ResponsesWatch() if native else Watch(pass_usage=pass_usage) for _ in legs]
+        self._watches = [joining.watching(codec, pass_usage=pass_usage) for _ in legs]
         self._streams = [codec.stream(leg.index, self._watches) for leg in legs] if streaming else []
         self._spoken = [spoke.stream(reports=pass_usage) for _ in self._streams] if spoke is not None else []
 
@@ -115,8 +125,8 @@ class Exchange:
         """
         spoke = None
         if "chat" not in spoken and dialect not in spoken:
-            spoke = _spoke(spoken, slug=slug, request_id=request_id, cap=cap, created=created)
-        codec = _codec(
+            spoke = joining.spoke(spoken, slug=slug, request_id=request_id, cap=cap, created=created)
+        codec = joining.codec(
             dialect,
             request,
             spoken if spoke is None else _HUB,
@@ -136,7 +146,7 @@ class Exchange:
             stream_usage=stream_usage,
             max_tokens=max_tokens,
         )
-        read = codec.chat if isinstance(codec, ResponsesOverChat) else request
+        read = codec.chat if isinstance(codec, ResponsesOverChat | AnthropicOverChat) else request
         return cls(
             read, codec, legs, streaming=streaming, max_tokens=max_tokens, spoke=spoke, dropped=dropped
         )
@@ -189,6 +199,11 @@ class Exchange:
         known = [each for each in found if each is not None]
         return sum(known, Usage()) if known and len(known) == len(found) else None
 
+    @property
+    def begun(self) -> Usage | None:
+        """What the provider said of the prompt before it broke off, where it says that first."""
+        return self._watches[-1].begun
+
     def observed_text(self) -> str:
         """All that the model wrote so far: text, reasoning, calls of tools."""
         return "".join(seen.text() for seen in self._watches)
@@ -198,22 +213,12 @@ class Exchange:
 
         As often as it was read, where each choice is a call.
         """
-        native = isinstance(self._codec, ResponsesNative)
-        text = prompt.text(readable("responses", self._request) if native else self._request)
+        native = self._codec.target if isinstance(self._codec, ResponsesNative | AnthropicNative) else "chat"
+        text = prompt.text(readable(native, self._request))
         if len(self.legs) == 1:
             return text
         heard = sum(seen.heard for seen in self._watches)
         return text * max(1, -(-heard // demand.prompts(self._request)))
-
-
-def _spoke(
-    spoken: Collection[DialectName], *, slug: str, request_id: str, cap: int, created: int | None
-) -> Spoke | None:
-    if "messages" in spoken:
-        return MessagesSpoke(slug=slug, request_id=request_id, cap=cap, created=created)
-    if "gemini" in spoken:
-        return GeminiSpoke(slug=slug, request_id=request_id, created=created)
-    return None
 
 
 def _legs(
@@ -231,9 +236,9 @@ def _legs(
     dropped: dict[str, None] = {}
     for index, outgoing in enumerate(codec.requests()):
         outgoing["model"] = edits.text(model)
-        if streaming and codec.target != "responses":
+        if streaming and codec.target not in _UNASKED:
             edits.ask_for_usage(outgoing, stream_usage)
-        if max_tokens is not None:
+        if max_tokens is not None and codec.target != "messages":
             edits.clamp(outgoing, codec.target, max_tokens)
         if quirks is not PLAIN:
             dropped |= dict.fromkeys(quirks.apply(outgoing, codec.target))
@@ -243,36 +248,3 @@ def _legs(
             outgoing = spoke.request(outgoing)  # noqa: PLW2901  # the same, translated
         legs.append(Leg(target, document.encode(outgoing), index, place))
     return tuple(legs), tuple(dropped)
-
-
-def _codec(  # noqa: PLR0913  # each is a fact of the route or of the request, as above
-    dialect: DialectName,
-    request: Document,
-    spoken: Collection[DialectName],
-    *,
-    model: str,
-    slug: str,
-    request_id: str,
-    max_tokens: int | None,
-    quirks: Quirks,
-) -> Codec:
-    if dialect == "responses" and dialect in spoken:
-        if limited(request, max_tokens) and "chat" in spoken:
-            with suppress(UnsupportedParameter):
-                return ResponsesOverChat(request, slug=slug, request_id=request_id)
-        return ResponsesNative(request, model=model, slug=slug, request_id=request_id)
-    apart = quirks.one_choice and "n" in request and completions.choices_asked(request) > 1
-    if dialect == "chat" and dialect in spoken and apart:
-        return ChoicesOverChat(request)
-    chatted = "chat" in spoken and dialect == "completions" and (apart or quirks.lacks(request))
-    if dialect in spoken and not chatted:
-        return PassThrough(dialect, request)
-    if dialect == "completions" and "chat" in spoken:
-        return CompletionsOverChat(request, slug=slug, request_id=request_id, one_choice=apart)
-    if dialect == "responses" and "chat" in spoken:
-        return ResponsesOverChat(request, slug=slug, request_id=request_id)
-    raise UnsupportedParameter(
-        f"The model '{slug}' cannot be used with this endpoint: its provider offers "
-        f"{' and '.join(sorted(spoken)) or 'no text generation'} only.",
-        param="model",
-    )

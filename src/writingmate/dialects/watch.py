@@ -39,16 +39,18 @@ _HEAD = msgspec.json.Decoder(_Head)
 class Watch:
     """One leg's answer. ``usage`` is the last that meant something; ``heard`` says that any came.
 
+    ``begun`` is what was reported of the prompt before the answer, in a dialect that does so.
     ``over`` is the event that ended it, which was not passed on, in dialects that have one.
     """
 
     __slots__ = (
         "_body", "_broken", "_finished", "_frames", "_held", "_open", "_pass_usage", "_text",
-        "done", "heard", "over", "usage",
+        "begun", "done", "heard", "over", "usage",
     )  # fmt: skip
 
     def __init__(self, *, pass_usage: bool = False) -> None:
         self.usage: Usage | None = None
+        self.begun: Usage | None = None
         self.heard = False
         self.done = False
         self.over = b""

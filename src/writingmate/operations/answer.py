@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import partial
 
 from writingmate.dialects.exchange import Exchange, Leg
@@ -223,7 +224,14 @@ class Answer:
         if so_far is not None:
             self._hold.observe(so_far, estimated=True)
             return
-        prompt, answer = self._exchange.prompt_text(), self._exchange.observed_text()
+        begun, answer = self._exchange.begun, self._exchange.observed_text()
+        if begun is not None:
+            # Of the prompt the provider has told; what it wrote before it broke off it has not.
+            self._hold.observe(replace(begun, completion_tokens=len(answer) // 4), estimated=True)
+            wrote = max(begun.completion_tokens, await asyncio.to_thread(tokens.count, answer))
+            self._hold.observe(replace(begun, completion_tokens=wrote), estimated=True)
+            return
+        prompt = self._exchange.prompt_text()
         # Should the count below be cancelled, this rough one stands: four bytes a token.
         self._hold.observe(Usage(len(prompt) // 4, len(answer) // 4), estimated=True)
         counted = await asyncio.to_thread(lambda: Usage(tokens.count(prompt), tokens.count(answer)))
@@ -247,6 +255,8 @@ class Answer:
         headers = provider.authorized()
         # OpenAI keeps it beside its own id ("Debugging requests"); others ignore it.
         headers["x-client-request-id"] = self._hold.request_id
+        if self._order.passed and leg.dialect == "messages":
+            headers |= self._order.passed
         return Call(url, headers, leg.body, self._exchange.streaming, self._timeouts)
 
     def _headers(self, receipt: Receipt | None) -> dict[str, str]:

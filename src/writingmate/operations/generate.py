@@ -15,7 +15,7 @@ from writingmate.operations.admission import admitted
 from writingmate.operations.answer import Answer
 from writingmate.operations.client import Client, Request
 from writingmate.operations.failover import Failover
-from writingmate.operations.orders import Order, Orders
+from writingmate.operations.orders import Order, Orders, passed_on
 from writingmate.telemetry import metrics
 from writingmate.types import DialectName, Principal, Provider
 from writingmate.upstream.base import Upstream
@@ -23,7 +23,7 @@ from writingmate.upstream.base import Upstream
 
 @dataclass(frozen=True, slots=True)
 class Generate:
-    """The operation behind ``/chat/completions``, ``/completions`` and ``/responses``.
+    """The operation behind ``/chat/completions``, ``/completions``, ``/responses`` and ``/v1/messages``.
 
     ``upstreams`` maps a provider's name to where its calls go; others go to ``network``.
     """
@@ -39,6 +39,8 @@ class Generate:
         order = await self.orders.take(dialect, principal, request.body)
         if request.identity:
             order = replace(order, identity=request.identity)
+        if dialect == "messages":
+            order = replace(order, passed=passed_on(request.headers))
         order, exchange = order.begin(request.id)
         _note(request, principal, order)
         hold = await admitted(self.ledger, request.id, principal, order, request.claim)

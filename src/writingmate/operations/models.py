@@ -20,13 +20,21 @@ def list_models(catalog: Catalog, principal: Principal, plan: Plan) -> bytes:
 def get_model(catalog: Catalog, principal: Principal, plan: Plan, slug: str) -> bytes:
     """One model, by its decoded slug.
 
+    Raises as `known`.
+    """
+    return msgspec.json.encode(_shown(known(catalog, principal, plan, slug)))
+
+
+def known(catalog: Catalog, principal: Principal, plan: Plan, slug: str) -> Model:
+    """The model of a slug.
+
     Raises:
         NotFound: in the words OpenAI uses here (WIRE §2.3), which differ from those of a POST.
         PermissionDenied: the plan or the key's own list leaves it out.
     """
     if catalog.get(slug, own=principal.byok and plan.byok) is None:
         raise NotFound(f"The model '{quoted(slug)}' does not exist", param="model", code="model_not_found")
-    return msgspec.json.encode(_shown(catalog.resolve(principal, plan, slug)))
+    return catalog.resolve(principal, plan, slug)
 
 
 def _shown(model: Model) -> dict[str, Any]:

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from time import time
+from typing import Final
 
 from writingmate.catalog.resolve import Catalog
 from writingmate.dialects import abilities, attachments, demand, quirks_rows
 from writingmate.dialects.completions import choices_asked
 from writingmate.dialects.exchange import GRAMMARS, Exchange, readable
-from writingmate.errors import UnsupportedParameter
+from writingmate.errors import InvalidRequest, UnsupportedParameter
 from writingmate.metering.limits import limits
 from writingmate.metering.prompts.careful import Careful, careful
 from writingmate.operations.body_limit import check_body
@@ -24,7 +25,11 @@ ENDPOINTS: dict[DialectName, Endpoint] = {
     "chat": "chat.completions",
     "completions": "completions",
     "responses": "responses",
+    "messages": "messages",
 }
+
+PASSED_ON: Final = (b"anthropic-version", b"anthropic-beta")
+LONGEST_PASSED: Final = 4096
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +39,7 @@ class Order:
     ``read`` is what is asked for in a dialect that prompts and limits are read in (`readable`).
     ``own_key`` is the caller's own key of the route's provider, where it goes out with that; it has
     no other routes. ``further`` are those to try after ``route``, in order.
+    ``passed`` are headers of the client's for a provider of the same dialect.
     ``identity`` is what ids in the answer are made from, where that is not the request's own.
     """
 
@@ -47,6 +53,7 @@ class Order:
     own_key: str | None = None
     further: tuple[Route, ...] = ()
     identity: str = ""
+    passed: Mapping[str, str] = field(default_factory=dict)
 
     def onward(self) -> Iterator[Order]:
         """The same by each of the further routes."""
@@ -159,11 +166,31 @@ class Orders:
         GRAMMARS[dialect].check(asked)
         read = readable(dialect, asked)
         size = len(body) if read is asked else max(len(body), len(document.encode(read)))
-        model = self.catalog.resolve(principal, plan, document.value(asked["model"]))
         byok = principal.byok and plan.byok
+        slug = document.value(asked["model"])
+        if dialect == "messages":
+            slug = self.catalog.named(slug, own=byok)
+        model = self.catalog.resolve(principal, plan, slug)
         own = await self.own.route(principal, model) if byok else None
         against = limits(principal, plan, model.tier, time(), byok=own is not None)
         if own is None:
             first, further = model.routes[0], model.routes[1:]
             return Order(dialect, asked, read, size, model, first, against, None, further)
         return Order(dialect, asked, read, size, model, own, against, own.provider.api_key)
+
+
+def passed_on(headers: Mapping[bytes, bytes]) -> dict[str, str]:
+    """Which version of Anthropic's API a client speaks, and which betas; raises InvalidRequest."""
+    passed = {}
+    for name in PASSED_ON:
+        value = headers.get(name)
+        if value is None:
+            continue
+        text = value.decode("latin-1").strip()
+        if not text.isascii() or not text.isprintable() or len(text) > LONGEST_PASSED:
+            raise InvalidRequest(
+                f"Invalid {name.decode()} header: send printable ASCII.", param=name.decode()
+            )
+        if text:
+            passed[name.decode()] = text
+    return passed
