@@ -41,6 +41,12 @@ def test_a_name_without_a_vendor_is_the_providers_own() -> None:
     assert routes(served, "openrouter/n") == ["openrouter//n/"]
 
 
+def test_the_names_of_embedded_models_are_not_theirs() -> None:
+    served = catalog(ROUTER)
+    served.discovered("openrouter", {"local/tiny": FREE})
+    assert served.get("local/tiny") is None
+
+
 def test_a_plan_sees_what_its_tiers_include() -> None:
     served = catalog(ROUTER)
     served.discovered("openrouter", LIST)

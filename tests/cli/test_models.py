@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from tests.cli.commands import Commands
@@ -62,7 +64,7 @@ def test_a_declared_models_route_has_the_quirks_that_settings_give_it(configured
     configured.environ["OLLAMA_BASE_URL"] = "http://127.0.0.1:9/v1"
     kept = configured.data_dir / "catalog" / "ollama.json"
     kept.parent.mkdir(parents=True)
-    kept.write_text('{"llama3.2": {}}')
+    kept.write_text('{"models": {"llama3.2": {}}}')
     (route,) = configured.json("models", "show", "ollama/llama3.2")["served_by"]
     assert (route["provider"], route["configured"]) == ("ollama", True)
     assert "role `developer`: sent as `system`" in route["quirks"]
@@ -79,3 +81,20 @@ def test_lists_that_the_server_keeps_count(configured: Commands) -> None:
 def test_nothing_configured_says_how_to_add_a_provider(bare: Commands) -> None:
     assert bare.json("models", "list") == []
     assert "OPENAI_API_KEY" in bare.result("models", "list").output
+
+
+def test_what_openrouters_list_says_is_shown(configured: Commands) -> None:
+    configured.environ["OPENROUTER_API_KEY"] = "sk-or-v1-planted-0123456789"
+    kept = configured.data_dir / "catalog" / "openrouter.json"
+    kept.parent.mkdir(parents=True)
+    entry = {
+        "parameters": ["tools", "tool_choice"],
+        "expires": "2026-12-31",
+        "pricing": {"input": "0", "output": "0"},
+    }
+    kept.write_text(json.dumps({"models": {"x/lean:free": entry}}))
+    shown = configured.run("models", "show", "x/lean:free")
+    assert "2026-12-31" in shown
+    assert "basic" in shown
+    assert "`seed`" in shown
+    assert configured.json("models", "show", "x/lean:free")["expiration_date"] == "2026-12-31"

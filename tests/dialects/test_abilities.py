@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from writingmate.dialects.abilities import lacking, refuse
+from writingmate.dialects.abilities import lacking, refuse, words
 from writingmate.errors import UnsupportedParameter
 from writingmate.wire import document
 
@@ -84,3 +84,16 @@ def test_either_word_for_the_same_will_do() -> None:
     check(("structured_outputs",), response_format={"type": "json_schema", "json_schema": {"name": "x"}})
     check(("reasoning_effort",), reasoning_effort="high")
     check(("logprobs",), logprobs=True, top_logprobs=1)
+
+
+def test_people_are_told_what_is_refused() -> None:
+    (sentence,) = words(lacking(("tools", "tool_choice", "reasoning", "stop", "response_format", "logprobs")))
+    assert sentence.endswith("ignores `logit_bias`, `seed`: refused")
+    assert words(lacking(None)) == []
+
+
+def test_responses_are_told_their_own_names() -> None:
+    body = document.parse(b'{"model": "x/m", "response_format": {"type": "json_object"}}')
+    with pytest.raises(UnsupportedParameter) as caught:
+        refuse(lacking(("tools",)), body, "responses")
+    assert caught.value.param == "text.format"

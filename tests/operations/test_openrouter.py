@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -218,3 +219,16 @@ async def test_an_error_in_the_middle_ends_the_stream_and_what_came_is_charged(
     (entry,) = entries(live)
     assert (entry.messages, entry.flags.split()) == (1, ["broken", "estimated"])
     assert entry.provider == "openrouter"
+
+
+async def test_what_it_reports_beside_an_error_is_what_is_charged(
+    api: httpx2.AsyncClient, live: Live, openrouter: FakeOpenRouter
+) -> None:
+    fault = stopping(3, 502, "Gone.")
+    assert fault.error is not None
+    usage = {"prompt_tokens": 40_000, "completion_tokens": 5, "total_tokens": 40_005}
+    openrouter.script(replace(fault, error={**fault.error, "usage": usage}), path=CHAT)
+    await api.post("/chat/completions", json=asked(ALONE, streaming=True))
+    (entry,) = entries(live)
+    assert (entry.prompt_tokens, entry.completion_tokens, entry.flags) == (40_000, 5, "broken")
+    assert entry.messages == 3

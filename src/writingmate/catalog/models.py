@@ -48,11 +48,14 @@ def declared(rows: Rows, provider: Provider, found: Mapping[str, ModelSection]) 
 def gathered(rows: Rows, provider: Provider, found: Mapping[str, ModelSection]) -> Rows:
     """``rows`` with the models of other vendors that a provider lists, whose names there are their slugs.
 
-    What is known of a slug already stays as it is; the provider is tried last for it.
+    What is known of a slug already stays as it is; the provider is tried last for it. The names of the
+    embedded models are not theirs to take.
     """
     added = dict(rows)
     for model, facts in found.items():
         slug = model if "/" in model.strip("/") else f"{provider.name}/{model.strip('/')}"
+        if slug.startswith(LOCAL):
+            continue
         known = added.get(slug, facts)
         routes = known.routes or ()
         if all(route.provider != provider.name for route in routes):

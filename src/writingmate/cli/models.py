@@ -104,7 +104,7 @@ def _unserved(slug: str, models: Catalog) -> str:
 
 def _routes(model: Model, models: Catalog) -> list[dict[str, object]]:
     """Who serves a model, in the order they are tried, and who would if they were configured."""
-    from writingmate.dialects import quirks_rows
+    from writingmate.dialects import abilities, quirks_rows
 
     row = models.row(model.slug)
     routes = {(route.provider.name, route.model): route for route in model.routes}
@@ -116,10 +116,10 @@ def _routes(model: Model, models: Catalog) -> list[dict[str, object]]:
             "configured": (name, upstream) in routes,
             "dialects": sorted(routes[name, upstream].provider.paths) if (name, upstream) in routes else [],
             "quirks": (
-                quirks_rows.of(routes[name, upstream])
+                quirks_rows.of(routes[name, upstream]).words() + abilities.words(routes[name, upstream].lacks)
                 if (name, upstream) in routes
-                else quirks_rows.quirks(name, upstream)
-            ).words(),
+                else quirks_rows.quirks(name, upstream).words()
+            ),
         }
         for name, upstream in named
     ]
@@ -166,6 +166,7 @@ def _described(model: Model) -> dict[str, object]:
         "output_modalities": list(model.output_modalities),
         "endpoints": list(model.endpoints),
         "pricing": {"input": price.input, "output": price.output} if price else None,
+        "expiration_date": model.expires,
         "routes": [f"{route.provider.name}/{route.model}" for route in model.routes],
     }
 

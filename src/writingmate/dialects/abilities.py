@@ -57,6 +57,14 @@ def lacking(parameters: tuple[str, ...] | None) -> frozenset[str]:
     return frozenset(name for name, words in _NEEDED.items() if honoured.isdisjoint(words))
 
 
+def words(lacks: frozenset[str]) -> list[str]:
+    """What is refused, as a sentence for people, without its full stop; none if nothing is."""
+    if not lacks:
+        return []
+    named = ", ".join(f"`{name}`" for name in sorted(lacks))
+    return [f"the provider's list says that the model ignores {named}: refused"]
+
+
 def refuse(lacks: frozenset[str], request: Document, dialect: DialectName = "chat") -> None:
     """Raise UnsupportedParameter if the request, read as chat, asks for something of ``lacks``.
 

@@ -88,6 +88,7 @@ class Watch:
     def body(self, body: bytes) -> None:
         """See a whole answer. Raises UpstreamBroken unless it is one."""
         head = _head(body)
+        _no_error(body, head)
         if not _answers(head):
             raise UpstreamBroken(f"the answer has no choices: {excerpt(body)}")
         self._report(head)
@@ -138,6 +139,7 @@ class Watch:
     def _inspect(self, data: bytes) -> bool:
         head = _head(data)
         self._report(head)
+        _no_error(data, head)
         if self._pass_usage or not _says_something(head.usage):
             return True
         return _answers(head) and not _only_reports(head)
@@ -184,16 +186,15 @@ def _may_report(frame: bytes) -> bool:
 
 def _head(data: bytes) -> _Head:
     try:
-        head = _HEAD.decode(data)
+        return _HEAD.decode(data)
     except UNREADABLE:
         raise UpstreamBroken(f"the answer is not a JSON object: {excerpt(data)}") from None
-    if data.find(b'"error"') >= 0:
-        _raise_error(head)
-    return head
 
 
-def _raise_error(head: _Head) -> None:
+def _no_error(data: bytes, head: _Head) -> None:
     """Raise UpstreamBroken for an error at the top, in Groq's own place, or as a choice's end."""
+    if data.find(b'"error"') < 0:
+        return
     if _says_something(head.error):
         raise inner_errors.error_of(_value(head.error), bytes(head.error))
     if said := choices.members(bytes(head.x_groq)).get("error"):
