@@ -159,7 +159,7 @@ async def test_a_request_that_chat_cannot_express_stays_with_anthropic(
     claude.script(refusing(529, "overloaded_error", "Overloaded"))
     with pytest.raises(anthropic.InternalServerError):
         await client.messages.create(**ASKED, tools=[{"type": "web_search_20250305", "name": "web_search"}])
-    assert not router.calls
+    assert not [call for call in router.calls if call.method == "POST"]
 
 
 async def test_tokens_are_counted_by_anthropic_and_cost_nothing(
