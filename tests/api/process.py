@@ -77,7 +77,8 @@ def create() -> Application:
     clock = Clock()
     description = Description("http://127.0.0.1")
     endpoints = Endpoints(
-        FakeDirectory(), Operations(held, models, model, models, model, held, model, resume, model)
+        FakeDirectory(),
+        Operations(held, models, model, models, model, held, resume, resume, model, model, resume),
     )
     invitations = InvitationEndpoints(FakeDirectory(), NoInvitations())
     routes = Routes(endpoints, invitations, description, Docs(description), Probes([]))

@@ -255,7 +255,19 @@ async def served(
     description = Description("http://127.0.0.1")
     endpoints = Endpoints(
         everything.directory,
-        Operations(everything.run, models, model, models, model, everything.run, model, resume, model),
+        Operations(
+            everything.run,
+            models,
+            model,
+            models,
+            model,
+            everything.run,
+            resume,
+            resume,
+            model,
+            model,
+            resume,
+        ),
     )
     nobody = InvitationEndpoints(everything.directory, NoInvitations())
     routes = Routes(endpoints, invitations or nobody, description, Docs(description), Probes(checks))

@@ -94,6 +94,7 @@ class Exchange:
         cap: int = DEFAULT_CAP,
         created: int | None = None,
         quirks: Quirks = PLAIN,
+        provider: str = "",
     ) -> Exchange:
         """Plan the calls for a request that its grammar allows.
 
@@ -109,6 +110,7 @@ class Exchange:
             cap: what the model writes at most, for dialects that must be told a limit.
             created: UNIX seconds that an answer of ours is made at, None for now.
             quirks: what is peculiar to the model at this provider.
+            provider: its name, by which it is told what it made itself.
 
         Raises:
             UnsupportedParameter: what the provider's dialect, or the model there, cannot express: ``param``.
@@ -125,6 +127,7 @@ class Exchange:
             request_id=request_id,
             max_tokens=max_tokens,
             quirks=quirks,
+            maker=provider if spoke is None else spoke.dialect,
         )
         streaming = on(request, "stream")
         legs, dropped = _legs(
@@ -188,6 +191,12 @@ class Exchange:
         found = [seen.usage or spoken.usage for seen, spoken in both if seen.heard]
         known = [each for each in found if each is not None]
         return sum(known, Usage()) if known and len(known) == len(found) else None
+
+    @property
+    def answered(self) -> bytes | None:
+        """The response object as it is to be kept; None before it is over, and in other dialects."""
+        codec = self._codec
+        return codec.answered if isinstance(codec, ResponsesOverChat | ResponsesNative) else None
 
     def observed_text(self) -> str:
         """All that the model wrote so far: text, reasoning, calls of tools."""
@@ -255,12 +264,13 @@ def _codec(  # noqa: PLR0913  # each is a fact of the route or of the request, a
     request_id: str,
     max_tokens: int | None,
     quirks: Quirks,
+    maker: str,
 ) -> Codec:
     if dialect == "responses" and dialect in spoken:
         if limited(request, max_tokens) and "chat" in spoken:
             with suppress(UnsupportedParameter):
-                return ResponsesOverChat(request, slug=slug, request_id=request_id)
-        return ResponsesNative(request, model=model, slug=slug, request_id=request_id)
+                return ResponsesOverChat(request, slug=slug, request_id=request_id, origin=f"chat {maker}")
+        return ResponsesNative(request, model=model, slug=slug, request_id=request_id, provider=maker)
     apart = quirks.one_choice and "n" in request and completions.choices_asked(request) > 1
     if dialect == "chat" and dialect in spoken and apart:
         return ChoicesOverChat(request)
@@ -270,7 +280,7 @@ def _codec(  # noqa: PLR0913  # each is a fact of the route or of the request, a
     if dialect == "completions" and "chat" in spoken:
         return CompletionsOverChat(request, slug=slug, request_id=request_id, one_choice=apart)
     if dialect == "responses" and "chat" in spoken:
-        return ResponsesOverChat(request, slug=slug, request_id=request_id)
+        return ResponsesOverChat(request, slug=slug, request_id=request_id, origin=f"chat {maker}")
     raise UnsupportedParameter(
         f"The model '{slug}' cannot be used with this endpoint: its provider offers "
         f"{' and '.join(sorted(spoken)) or 'no text generation'} only.",

@@ -11,10 +11,12 @@ from writingmate.catalog.resolve import Catalog
 from writingmate.dialects import abilities, attachments, demand, quirks_rows
 from writingmate.dialects.completions import choices_asked
 from writingmate.dialects.exchange import GRAMMARS, Exchange, readable
-from writingmate.errors import UnsupportedParameter
+from writingmate.dialects.responses_history import placed
+from writingmate.errors import InvalidRequest, UnsupportedParameter
 from writingmate.metering.limits import limits
 from writingmate.metering.prompts.careful import Careful, careful
 from writingmate.operations.body_limit import check_body
+from writingmate.operations.conversations import Conversations, Said
 from writingmate.operations.own_routes import OwnRoutes
 from writingmate.types import DialectName, Endpoint, Estimate, Limit, Model, Plan, Principal, Route
 from writingmate.wire import document
@@ -34,7 +36,8 @@ class Order:
     ``read`` is what is asked for in a dialect that prompts and limits are read in (`readable`).
     ``own_key`` is the caller's own key of the route's provider, where it goes out with that; it has
     no other routes. ``further`` are those to try after ``route``, in order.
-    ``identity`` is what ids in the answer are made from, where that is not the request's own.
+    ``identity`` is what ids in the answer are made from, where that is not the request's own. ``said`` is
+    what a response's request says itself; what was before stands in ``asked``.
     """
 
     dialect: DialectName
@@ -47,6 +50,7 @@ class Order:
     own_key: str | None = None
     further: tuple[Route, ...] = ()
     identity: str = ""
+    said: Said | None = None
 
     def onward(self) -> Iterator[Order]:
         """The same by each of the further routes."""
@@ -76,6 +80,12 @@ class Order:
         Raises UnsupportedParameter if the provider's dialect cannot express something, or the model there
         would ignore it.
         """
+        try:
+            return self._exchange(request_id, max_tokens)
+        except InvalidRequest as error:
+            raise _placed(error, self.said) from None
+
+    def _exchange(self, request_id: str, max_tokens: int | None) -> Exchange:
         exchange = Exchange.begin(
             self.dialect,
             self.asked,
@@ -87,6 +97,7 @@ class Order:
             max_tokens=max_tokens,
             cap=self.model.max_output_tokens,
             quirks=quirks_rows.of(self.route),
+            provider=self.route.provider.name,
         )
         if self.route.lacks and exchange.legs[0].dialect == "chat":
             abilities.refuse(self.route.lacks, self.read, self.dialect)
@@ -147,6 +158,7 @@ class Orders:
     catalog: Catalog
     plan_of: Callable[[Principal], Plan]
     own: OwnRoutes
+    conversations: Conversations
 
     async def take(self, dialect: DialectName, principal: Principal, body: bytes) -> Order:
         """Read a request's body. Raises ApiError, in the order of WIRE §2.3: size, shape, model, plan.
@@ -157,13 +169,25 @@ class Orders:
         check_body(plan, len(body))
         asked = document.parse(body)
         GRAMMARS[dialect].check(asked)
-        read = readable(dialect, asked)
-        size = len(body) if read is asked else max(len(body), len(document.encode(read)))
+        said = None
+        if dialect == "responses":
+            asked, said = await self.conversations.whole(principal.workspace_id, asked)
+        try:
+            read = readable(dialect, asked)
+        except InvalidRequest as error:
+            raise _placed(error, said) from None
+        size = len(body)
+        if said is not None:
+            size = max(size, len(memoryview(asked.get("input", b""))), len(document.encode(read)))
         model = self.catalog.resolve(principal, plan, document.value(asked["model"]))
         byok = principal.byok and plan.byok
         own = await self.own.route(principal, model) if byok else None
         against = limits(principal, plan, model.tier, time(), byok=own is not None)
         if own is None:
             first, further = model.routes[0], model.routes[1:]
-            return Order(dialect, asked, read, size, model, first, against, None, further)
-        return Order(dialect, asked, read, size, model, own, against, own.provider.api_key)
+            return Order(dialect, asked, read, size, model, first, against, None, further, said=said)
+        return Order(dialect, asked, read, size, model, own, against, own.provider.api_key, said=said)
+
+
+def _placed(error: InvalidRequest, said: Said | None) -> InvalidRequest:
+    return error if said is None or not said.before else placed(error, said.before)
