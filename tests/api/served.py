@@ -112,7 +112,7 @@ async def models(_: Principal, __: Request, client: Client) -> None:
     await client.reply(200, {}, msgspec.json.encode(body))
 
 
-async def resume(_: str, after: int, __: Principal, ___: Request, client: Client) -> None:
+async def resume(_: str, after: object, __: Principal, ___: Request, client: Client) -> None:
     """A stream of nothing."""
     del after
     await client.start({})

@@ -13,7 +13,8 @@ from tests.dialects.recordings import CASES, Recording, frames, recordings
 from tests.dialects.test_responses_fuzz import ANYTHING, HUGE, WORDS
 from writingmate.dialects import attachments, demand
 from writingmate.dialects.exchange import GRAMMARS, Exchange, readable
-from writingmate.dialects.responses_native import ENCRYPTED, ResponsesNative
+from writingmate.dialects.responses_native import ResponsesNative
+from writingmate.dialects.responses_reasoning import ENCRYPTED
 from writingmate.dialects.responses_watch import ResponsesWatch
 from writingmate.errors import BadGateway, InvalidRequest, UnsupportedParameter, UpstreamBroken
 from writingmate.metering.prompts.careful import careful
