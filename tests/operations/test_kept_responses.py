@@ -78,7 +78,7 @@ async def test_the_sdk_goes_on_gets_lists_and_deletes(gateway: Live) -> None:
             assert item.id
             assert item.type == "message"
             assert item.status == "completed"
-            said.append((item.role, texts(item)))  # type: ignore[union-attr]  # it is a message
+            said.append((item.role, texts(item)))
         expected = [
             each for n in range(6) for each in (("user", f"Reply with exactly: {n}"), ("assistant", str(n)))
         ]

@@ -169,7 +169,7 @@ class PostgresRows:
         if keep.row is not None:
             self._run(TURNS.keep, *keep.row)
         for name in keep.named:
-            self._run(TURNS.name, *name)
+            self._run(TURNS.name, *turns.naming(name))
         if keep.renewal is not None:
             self._run(TURNS.renew, *turns.renewed(keep.renewal))
 

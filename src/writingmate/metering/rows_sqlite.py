@@ -143,7 +143,7 @@ class SqliteRows:
         if keep.row is not None:
             self._cursor.execute(TURNS.keep, keep.row)
         for name in keep.named:
-            self._cursor.execute(TURNS.name, name)
+            self._cursor.execute(TURNS.name, turns.naming(name))
         if keep.renewal is not None:
             self._cursor.execute(TURNS.renew, turns.renewed(keep.renewal))
 

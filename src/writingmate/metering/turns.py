@@ -11,8 +11,8 @@ from writingmate.metering.commands import Renewal, TurnRow
 class TurnStatements:
     """SQL with ``mark`` for each value: ``?`` or ``%s``.
 
-    ``keep`` takes a `TurnRow`, ``name`` a row of `response_items`; both do nothing where it is there
-    already. ``renew`` takes `renewed`.
+    ``keep`` takes a `TurnRow`, ``name`` takes `naming`; both do nothing where it is there already, and
+    nothing is named of a response that has been deleted. ``renew`` takes `renewed`.
     """
 
     keep: str
@@ -30,7 +30,9 @@ def statements(mark: str, lock: str = "") -> TurnStatements:
     )
     name = (
         "INSERT INTO response_items (workspace_id, item_id, response_id)"  # noqa: S608  # our own text
-        f" VALUES ({mark}, {mark}, {mark}) ON CONFLICT (workspace_id, item_id, response_id) DO NOTHING"
+        f" SELECT {mark}, {mark}, {mark} WHERE EXISTS"
+        f" (SELECT 1 FROM responses WHERE workspace_id = {mark} AND response_id = {mark})"
+        " ON CONFLICT (workspace_id, item_id, response_id) DO NOTHING"
     )
     renew = (
         "WITH RECURSIVE chain (response_id, previous_response_id) AS ("  # noqa: S608  # our own text
@@ -43,6 +45,11 @@ def statements(mark: str, lock: str = "") -> TurnStatements:
         f" WHERE responses.workspace_id = {mark} AND responses.expires_at < {mark}{lock})"
     )
     return TurnStatements(keep, name, renew)
+
+
+def naming(row: tuple[str, str, str]) -> tuple[str, ...]:
+    """The values of ``name``, for a row of `response_items`."""
+    return (*row, row[0], row[2])
 
 
 def renewed(renewal: Renewal) -> tuple[str | float, ...]:
