@@ -75,8 +75,12 @@ def test_what_only_its_maker_reads_is_wrapped_for_it() -> None:
 
 def test_items_are_listed_whole() -> None:
     proof = reasoning.wrapped("chat messages", SIGNED)
-    thought = {"id": "rs_abc_0", "type": "reasoning", "summary": [], "encrypted_content": proof}
-    one = turn([{"role": "assistant", "content": "hi"}, CALL | {"id": None}], thought, MESSAGE)
+    thought = {
+        "id": "rs_abc_0", "type": "reasoning", "summary": [{"type": "summary_text", "text": "Hm."}],
+        "encrypted_content": proof,
+    }  # fmt: skip
+    unseen = thought | {"id": "rs_abc_1h", "summary": []}
+    one = turn([{"role": "assistant", "content": "hi"}, CALL | {"id": None}], thought, MESSAGE, unseen)
     listed = list(one.listed(output=True, included=False))
     assert [item["id"] for item in listed] == ["msg_abc_i0", "fc_abc_i1", "rs_abc_0", "msg_abc_0"]
     shown = msgspec.json.decode(msgspec.json.encode(listed[0]))
@@ -86,6 +90,7 @@ def test_items_are_listed_whole() -> None:
     included = list(one.listed(output=True, included=True))[2]
     assert document.value(included["encrypted_content"]) == proof
     assert len(list(one.listed(output=False, included=False))) == 2
+    assert len(list(one.listed(output=True, included=True))) == 5
 
 
 def test_an_id_of_our_making_says_whose_it_is() -> None:
@@ -191,22 +196,51 @@ def test_proof_that_comes_behind_the_text_is_an_item_behind_it() -> None:
         for event in told:
             EVENT.validate_python(event)
         response = told[-1]["response"]
-        assert [item["type"] for item in response["output"]] == ["reasoning", "message", "reasoning"]
-        assert [item["type"] for item in kept["output"]] == ["reasoning", "message", "reasoning"]
-        assert ("encrypted_content" in response["output"][2]) is include
+        types = ["reasoning", "message", "reasoning"]
+        assert [item["type"] for item in response["output"]] == types[: 3 if include else 2]
+        assert [item["type"] for item in kept["output"]] == types
+        assert [maker(item["id"]) for item in kept["output"]] == [OWN] * 3
+        assert len({item["id"] for item in kept["output"]}) == 3
         done = [event["item"] for event in told if event["type"] == "response.output_item.done"]
         assert done == response["output"]
         proof = kept["output"][2]["encrypted_content"]
         assert reasoning.details(proof, "chat p") == SIGNED
         assert reasoning.shown(msgspec.json.encode(kept), included=True) == msgspec.json.encode(kept)
         plain = msgspec.json.decode(reasoning.shown(msgspec.json.encode(kept), included=False))
-        assert (plain == response) is not include
+        assert plain["output"] == response["output"][:2]
 
 
 def test_reasoning_that_nobody_may_read_is_kept_all_the_same() -> None:
     hidden = [{"type": "reasoning.encrypted", "data": "x", "index": 0}]
     message = {"content": "ho", "reasoning_details": hidden}
     told, kept = answered({"choices": [{"index": 0, "message": message, "finish_reason": "stop"}]})
-    assert [item["type"] for item in told[0]["output"]] == ["reasoning", "message"]
-    assert told[0]["output"][0]["summary"] == []
+    assert [item["type"] for item in told[0]["output"]] == ["message"]
+    assert [item["type"] for item in kept["output"]] == ["reasoning", "message"]
     assert reasoning.details(kept["output"][0]["encrypted_content"], "chat p") == hidden
+
+
+def test_what_was_thought_goes_with_what_was_said_behind_it_or_else_before() -> None:
+    def thought(name: str) -> Json:
+        proofs = [{"type": "reasoning.text", "signature": name}]
+        return {"type": "reasoning", "summary": [], "encrypted_content": reasoning.wrapped("chat p", proofs)}
+
+    said = {"role": "assistant", "content": "ho"}
+    user = {"role": "user", "content": "hi"}
+    output = {"type": "function_call_output", "call_id": "c", "output": "x"}
+    conversation = [
+        user, thought("nobody's"), user, thought("a"), said, thought("b"), user, thought("c"), CALL,
+        thought("d"), output, said, thought("e"),
+    ]  # fmt: skip
+    asked = document.parse(msgspec.json.encode({"model": "m", "input": conversation}))
+    sent_ = {}
+    for provider in ("p", "other"):
+        exchange = Exchange.begin(
+            "responses", asked, SPOKEN[:1], model="m", slug="m", request_id="r", provider=provider
+        )
+        sent_[provider] = msgspec.json.decode(exchange.legs[0].body)["messages"]
+    proofs = [[each["signature"] for each in message.get("reasoning_details", ())] for message in sent_["p"]]
+    assert [message["role"] for message in sent_["p"]] == [
+        "user", "user", "assistant", "user", "assistant", "tool", "assistant",
+    ]  # fmt: skip
+    assert proofs == [[], [], ["a", "b"], [], ["c", "d"], [], ["e"]]
+    assert "reasoning_details" not in str(sent_["other"])

@@ -26,7 +26,7 @@ _PREFIXES: Final = {
 _CALLS: Final = frozenset(("function_call", "custom_tool_call"))
 _WITH_STATUS: Final = frozenset(_PREFIXES) - {"reasoning"}
 _PARAM = re.compile(r"input\[(\d+)\]")
-_OURS = re.compile(r"[a-z]+_(.{1,59})_i?\d{1,6}")
+_OURS = re.compile(r"[a-z]+_(.{1,59})_i?\d{1,6}h?")
 _STRING = ord('"')
 
 
@@ -74,10 +74,11 @@ class Turn:
 
     def listed(self, *, output: bool, included: bool) -> Iterator[dict[str, Any]]:
         """The items for a client; ``included``: with reasoning that only its maker can read."""
-        for at, item in enumerate(items(self.input)):
-            yield _whole(item, self._named(item, at), included=included)
-        for item in self._output() if output else ():
-            yield _whole(item, _read(item).id or "", included=included)
+        named = [(item, self._named(item, at)) for at, item in enumerate(items(self.input))]
+        named += [(item, _read(item).id or "") for item in self._output() if output]
+        for item, name in named:
+            if included or responses_reasoning.plain(item) is not None:
+                yield _whole(item, name, included=included)
 
     def _output(self) -> list[msgspec.Raw]:
         return msgspec.json.decode(self.response, type=Answered).output

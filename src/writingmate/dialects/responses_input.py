@@ -73,6 +73,7 @@ class _Conversation:
 
     def end(self) -> None:
         """Raise InvalidRequest if a call has no output, or there is nothing to answer."""
+        self._look_back()
         self._show()
         if self._open:
             call_id = faults.shown(next(iter(self._open)))
@@ -98,6 +99,8 @@ class _Conversation:
         if content is None:
             raise faults.missing(f"{param}.content")
         found = parts(f"{param}.content", content, role)
+        if role != "assistant":
+            self._look_back()
         if role == "assistant":
             self._assistant(found)
         elif role == "user":
@@ -120,6 +123,12 @@ class _Conversation:
     def _reasoning(self, _param: str, item: dict[str, Any]) -> None:
         """Reasoning of before goes with what the assistant said next, or else had said."""
         self._thought += details(item.get("encrypted_content"), self._origin)
+
+    def _look_back(self) -> None:
+        """Nothing more comes of the assistant: what it thought goes with what it had said, if anything."""
+        if self.said and self.said[-1]["role"] == "assistant":
+            self._recall()
+        self._thought = []
 
     def _recall(self) -> None:
         if self._thought:
@@ -146,6 +155,7 @@ class _Conversation:
         self._open[call_id] = None
 
     def _output(self, param: str, item: dict[str, Any]) -> None:
+        self._look_back()
         call_id = named(param, item, "call_id")
         if call_id not in self._made:
             raise InvalidRequest(

@@ -14,7 +14,8 @@ import msgspec
 from writingmate.dialects.responses_calls import Call
 from writingmate.dialects.responses_events import Event
 from writingmate.dialects.responses_message import Message, citations, logprobs, pieces
-from writingmate.dialects.responses_thought import Reasoning
+from writingmate.dialects.responses_reasoning import wrapped
+from writingmate.dialects.responses_thought import Reasoning, unseen
 from writingmate.errors import UpstreamBroken
 
 
@@ -48,6 +49,7 @@ class Items:
         self._included = included
         self._late: list[dict[str, Any]] = []
         self._proofs: dict[int, str] = {}
+        self._unseen: dict[int, list[dict[str, Any]]] = {}
         self._done: list[dict[str, Any]] = []
         self._growing: _Growing | None = None
         self._called: set[int] = set()
@@ -91,11 +93,13 @@ class Items:
 
     def kept(self) -> list[dict[str, Any]] | None:
         """The same with what proves the reasoning, where it is there and not shown; else None."""
-        if self._included or not self._proofs:
+        if self._included or not (self._proofs or self._unseen):
             return None
         output = self.output()
         for at, proof in self._proofs.items():
             output[at] = output[at] | {"encrypted_content": proof}
+        for at, proofs in sorted(self._unseen.items(), reverse=True):
+            output.insert(at, unseen(f"{self._name('rs', at)}h", wrapped(self._origin, proofs)))
         return output
 
     def _think(self, text: str) -> Iterator[Event]:
@@ -106,14 +110,18 @@ class Items:
         yield from growing.more(text)
 
     def _prove(self, proofs: list[dict[str, Any]]) -> Iterator[Event]:
-        """What proves reasoning belongs to the item that grows, or to one of its own behind it."""
-        if not proofs:
-            return
+        """What proves reasoning belongs to the item that grows, or to one of its own behind it.
+
+        That one is told of only where there is something to see in it.
+        """
         growing = self._growing
-        if growing is None:
-            growing = yield from self._thinking()
-        if isinstance(growing, Reasoning):
-            growing.prove(proofs)
+        if not proofs or isinstance(growing, Reasoning):
+            if isinstance(growing, Reasoning):
+                growing.prove(proofs)
+        elif not self._included:
+            self._unseen.setdefault(len(self._done) + (growing is not None), []).extend(proofs)
+        elif growing is None:
+            (yield from self._thinking()).prove(proofs)
         else:
             self._late += proofs
 

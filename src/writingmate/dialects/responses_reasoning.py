@@ -20,6 +20,7 @@ ENCRYPTED: Final = "reasoning.encrypted_content"
 """What ``include`` asks for it with."""
 
 _MARK = f'"{PREFIX}'.encode()
+_NOTHING = msgspec.Raw(b"[]")
 _HELD = msgspec.json.Decoder(tuple[str, msgspec.Raw])
 
 
@@ -55,21 +56,25 @@ def ours(text: object) -> bool:
 
 
 def shown(body: bytes, *, included: bool) -> bytes:
-    """A response as it is kept, for a client: what is wrapped only where it is ``included``."""
+    """A response as it is kept, for a client: what is wrapped only where it is ``included``.
+
+    An item of which there is nothing else to see is left out without it.
+    """
     if included or body.find(_MARK) < 0:
         return body
     response = msgspec.json.decode(body, type=document.Document)
-    response["output"] = document.raw([plain(item) for item in document.elements(response["output"])])
+    items = [plain(item) for item in document.elements(response["output"])]
+    response["output"] = document.raw([item for item in items if item is not None])
     return document.encode(response)
 
 
-def plain(item: msgspec.Raw) -> msgspec.Raw:
-    """An item without what is wrapped."""
+def plain(item: msgspec.Raw) -> msgspec.Raw | None:
+    """An item without what is wrapped; None if nothing is left to see of it."""
     if bytes(item).find(_MARK) < 0:
         return item
     members = document.members(item)
     held = members.get("encrypted_content")
-    if held is not None and ours(document.value(held)):
-        del members["encrypted_content"]
-        return document.raw(members)
-    return item
+    if held is None or not ours(document.value(held)):
+        return item
+    del members["encrypted_content"]
+    return document.raw(members) if document.value(members.get("summary", _NOTHING)) else None

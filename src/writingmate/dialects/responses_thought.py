@@ -65,5 +65,11 @@ class Reasoning:
         return {"item_id": self._id, "output_index": self._at, "summary_index": 0}
 
 
+def unseen(item_id: str, proof: str) -> dict[str, Any]:
+    """Reasoning of which there is nothing to see but what proves it."""
+    item = {"id": item_id, "type": "reasoning", "summary": [], "status": "completed"}
+    return item | {"encrypted_content": proof}
+
+
 def _summary(text: str) -> dict[str, str]:
     return {"type": "summary_text", "text": text}
