@@ -15,7 +15,6 @@ from tests.fakes.openai_script import Fault
 from tests.live import Live
 from tests.operations.turns import (
     CHAT,
-    CLAUDE,
     MODELS,
     NATIVE,
     Json,
@@ -52,13 +51,6 @@ async def api(gateway: Live) -> AsyncIterator[httpx2.AsyncClient]:
         yield client
 
 
-def last(fakes: Providers, model: str) -> Json:
-    """What the provider of a model was sent last."""
-    fake = fakes.anthropic if model == CLAUDE else fakes.openai
-    document: Json = fake.calls[-1].document
-    return document
-
-
 async def completed(api: httpx2.AsyncClient, response: Json) -> Json:
     while True:
         now: Json = (await api.get(f"/responses/{response['id']}")).json()
@@ -92,7 +84,7 @@ async def test_a_turn_is_there_at_once_after_its_answer(
     assert (await api.get(f"/responses/{first['id']}")).json() == first
     second = await say(api, "Reply with exactly: TWO", first, model=model)
     assert (text_of(second), second["previous_response_id"]) == ("TWO", first["id"])
-    assert heard(last(fakes, model)) == ["Reply with exactly: ONE", "ONE", "Reply with exactly: TWO"]
+    assert heard(fakes.last(model)) == ["Reply with exactly: ONE", "ONE", "Reply with exactly: TWO"]
     kept = {row.response_id: row for row in rows(gateway)}
     assert [kept[each["id"]].status for each in (first, second)] == ["completed", "completed"]
     assert kept[second["id"]].previous_response_id == first["id"]
@@ -102,13 +94,13 @@ async def test_a_turn_is_there_at_once_after_its_answer(
 async def test_fifty_turns_alternate_between_providers(api: httpx2.AsyncClient, fakes: Providers) -> None:
     turn: Json | None = None
     for number in range(50):
-        turn = await say(api, f"Reply with exactly: {number}", turn, model=MODELS[number % 3])
+        turn = await say(api, f"Reply with exactly: {number}", turn, model=MODELS[number % 4])
         assert text_of(turn) == str(number)
     expected = [text for number in range(50) for text in (f"Reply with exactly: {number}", str(number))][:-1]
-    assert heard(last(fakes, MODELS[49 % 3])) == expected
+    assert heard(fakes.last(MODELS[49 % 4])) == expected
     for model in MODELS:
         turn = await say(api, "and now?", turn, model=model)
-        assert heard(last(fakes, model))[:99] == expected
+        assert heard(fakes.last(model))[:99] == expected
 
 
 async def test_branches_know_their_own_past_only(api: httpx2.AsyncClient, fakes: Providers) -> None:
@@ -118,7 +110,7 @@ async def test_branches_know_their_own_past_only(api: httpx2.AsyncClient, fakes:
     for branch, name in ((left, "LEFT"), (right, "RIGHT")):
         await say(api, "and?", branch)
         root_said = ["Reply with exactly: ROOT", "ROOT"]
-        assert heard(last(fakes, CHAT)) == [*root_said, f"Reply with exactly: {name}", name, "and?"]
+        assert heard(fakes.last(CHAT)) == [*root_said, f"Reply with exactly: {name}", name, "and?"]
 
 
 async def test_two_gateways_go_on_from_each_other(
@@ -130,9 +122,9 @@ async def test_two_gateways_go_on_from_each_other(
             turn: Json | None = None
             for number in range(12):
                 here = (api, elsewhere)[number % 2]
-                turn = await say(here, f"Reply with exactly: {number}", turn, model=MODELS[number // 2 % 3])
+                turn = await say(here, f"Reply with exactly: {number}", turn, model=MODELS[number // 2 % 4])
             assert turn is not None
-            assert len(heard(last(fakes, MODELS[11 // 2 % 3]))) == 23
+            assert len(heard(fakes.last(MODELS[11 // 2 % 4]))) == 23
             assert (await api.get(f"/responses/{turn['id']}")).json() == turn
 
 
@@ -141,7 +133,7 @@ async def test_only_what_was_said_goes_on(api: httpx2.AsyncClient, fakes: Provid
     first = await say(api, "hi", instructions="Be kind.", tools=tools, tool_choice="none", temperature=0.5)
     second = await say(api, "and?", first)
     assert (second["instructions"], second["tools"], second["temperature"]) == (None, [], 1)
-    document = last(fakes, CHAT)
+    document = fakes.last(CHAT)
     assert set(document) == {"model", "messages"}
     assert [message["role"] for message in document["messages"]] == ["user", "assistant", "user"]
 
@@ -157,14 +149,14 @@ async def test_tools_are_called_and_answered_from_turn_to_turn(
         output = {"type": "function_call_output", "call_id": call["call_id"], "output": "sunny"}
         answer = await say(api, [output], called, model=then, tools=tools)
         assert answer["status"] == "completed"
-        assert call["call_id"] in json.dumps(last(fakes, then))
+        assert call["call_id"] in json.dumps(fakes.last(then))
 
 
 async def test_a_turn_may_add_nothing(api: httpx2.AsyncClient, fakes: Providers) -> None:
     first = await say(api, "Reply with exactly: ONE")
     answer = await api.post("/responses", json={"model": CHAT, "previous_response_id": first["id"]})
     assert answer.status_code == 200
-    assert heard(last(fakes, CHAT)) == ["Reply with exactly: ONE", "ONE"]
+    assert heard(fakes.last(CHAT)) == ["Reply with exactly: ONE", "ONE"]
 
 
 async def test_nobody_goes_on_from_what_is_not_there(api: httpx2.AsyncClient, gateway: Live) -> None:
@@ -221,7 +213,7 @@ async def test_an_answer_that_was_cut_can_be_gone_on_from(api: httpx2.AsyncClien
     assert cut["status"] == "incomplete"
     assert (await api.get(f"/responses/{cut['id']}")).json() == cut
     await say(api, "go on", cut)
-    assert heard(last(fakes, CHAT)) == ["Reply with exactly: one two three", "one two ", "go on"]
+    assert heard(fakes.last(CHAT)) == ["Reply with exactly: one two three", "one two ", "go on"]
 
 
 async def test_the_background_goes_on_and_is_gone_on_from(
@@ -233,7 +225,7 @@ async def test_the_background_goes_on_and_is_gone_on_from(
     await completed(api, second)
     await say(api, "and?", second)
     said = ["Reply with exactly: ONE", "ONE", "Reply with exactly: TWO", "TWO", "and?"]
-    assert heard(last(fakes, CHAT)) == said
+    assert heard(fakes.last(CHAT)) == said
     assert (await refused(api, "resp_none", background=True))["code"] == NOT_FOUND
     assert len(rows(gateway)) == 3
 

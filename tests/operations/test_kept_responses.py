@@ -80,7 +80,7 @@ async def test_the_sdk_goes_on_gets_lists_and_deletes(gateway: Live) -> None:
             assert item.status == "completed"
             said.append((item.role, texts(item)))
         expected = [
-            each for n in range(6) for each in (("user", f"Reply with exactly: {n}"), ("assistant", str(n)))
+            each for n in range(8) for each in (("user", f"Reply with exactly: {n}"), ("assistant", str(n)))
         ]
         assert said == expected[:-1]
         page = await client.responses.input_items.list(turn.id, limit=3)
@@ -182,8 +182,7 @@ async def test_an_item_is_named_instead_of_sent(
         asked = [{"role": "user", "content": "hi"}, reference, {"role": "user", "content": "and?"}]
         for then in (CHAT, CLAUDE):
             again = await say(api, asked, model=then)
-            fake = fakes.anthropic if then == CLAUDE else fakes.openai
-            assert heard(fake.calls[-1].document) == ["hi", "ONE", "and?"]
+            assert heard(fakes.last(then)) == ["hi", "ONE", "and?"]
     await say(api, "go on", again)  # what was named is kept as what it was
     assert heard(fakes.openai.calls[-1].document)[:3] == ["hi", "ONE", "and?"]
     await say(api, [{"type": "item_reference", "id": message["id"]}, *asked[2:]], first, store=False)

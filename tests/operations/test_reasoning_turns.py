@@ -10,11 +10,13 @@ import httpx2
 import pytest
 from openai import AsyncOpenAI
 
+from tests.fakes.gemini_answers import SIGNATURE
 from tests.fakes.openai_responses import ENCRYPTED as THEIRS
 from tests.live import Live
 from tests.operations.turns import (
     CHAT,
     CLAUDE,
+    GEMINI,
     NATIVE,
     OTHER,
     Json,
@@ -82,6 +84,34 @@ async def test_thinking_comes_back_signed_in_a_tool_loop(
     assert (thinking["type"], call["type"]) == ("thinking", "tool_use")
     assert thinking["thinking"] == "Let me see."
     assert thinking["signature"]
+
+
+@pytest.mark.parametrize("stream", [False, True])
+async def test_googles_signatures_come_back_with_their_calls_and_texts(
+    gateway: Live, fakes: Providers, *, stream: bool
+) -> None:
+    """Gemini shows nothing of its thinking here, so that nothing of it is shown."""
+    async with AsyncOpenAI(api_key=gateway.key, base_url=gateway.api, max_retries=0) as client:
+        asked: Any = {"model": GEMINI, "tools": TOOLS}
+        if stream:
+            async with client.responses.stream(input="weather, please", **asked) as events:
+                first = await events.get_final_response()
+        else:
+            first = await client.responses.create(input="weather, please", **asked)
+        assert [item.type for item in first.output] == ["message", "function_call"]
+        output: Any = called(first.to_dict())
+        second = await client.responses.create(input=output, previous_response_id=first.id, **asked)
+        third = await client.responses.create(model=GEMINI, input="and?", previous_response_id=second.id)
+        assert (await client.responses.retrieve(second.id)).to_dict() == second.to_dict()
+        listed = await client.responses.input_items.list(third.id, order="asc")
+        assert "reasoning" not in [item.type for item in listed.data]
+        await client.responses.create(model=CLAUDE, input="and?", previous_response_id=third.id)
+    call = fakes.google.calls[1].document["contents"][1]["parts"][-1]
+    assert call["functionCall"]["name"] == "weather"
+    assert call["thoughtSignature"] == SIGNATURE
+    text = fakes.google.calls[2].document["contents"][3]["parts"][-1]
+    assert text["thoughtSignature"] == SIGNATURE
+    assert SIGNATURE not in str(fakes.anthropic.calls[0].document)
 
 
 async def test_what_proves_it_is_shown_only_when_asked_for(api: httpx2.AsyncClient, fakes: Providers) -> None:

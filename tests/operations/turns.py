@@ -1,4 +1,4 @@
-"""Conversations on a live gateway in front of three kinds of providers."""
+"""Conversations on a live gateway in front of four kinds of providers."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import httpx2
 from sqlalchemy import select
 
 from tests.fakes.anthropic_upstream import FakeAnthropic
+from tests.fakes.gemini_upstream import FakeGemini
 from tests.fakes.openai_upstream import FakeOpenAI
 from tests.live import Live, serving, settings_for
 from writingmate.metering.audit import audit
@@ -20,19 +21,28 @@ from writingmate.storage import tables
 
 Json = dict[str, Any]
 SECRET = "sk-ant-api03-operators-own-0123456789"
+GOOGLES = "AIzaSyOperatorsOwn0123456789abcdefghijk"
 CHAT = "chatty/m"
 NATIVE = "native/gpt-5.1"
 OTHER = "other/gpt-5.1"  # speaks responses too, and cannot read what the first encrypts
 CLAUDE = "anthropic/claude-opus-5"
-MODELS = (CHAT, NATIVE, CLAUDE)
+GEMINI = "google/gemini-3.8-flash"
+MODELS = (CHAT, NATIVE, CLAUDE, GEMINI)
 
 
 @dataclass(frozen=True)
 class Providers:
-    """One of OpenAI's kind, one of Anthropic's."""
+    """One of OpenAI's kind, one of Anthropic's, one of Google's."""
 
     openai: FakeOpenAI
     anthropic: FakeAnthropic
+    google: FakeGemini
+
+    def last(self, model: str) -> Json:
+        """What the provider of a model was sent last."""
+        fake = {CLAUDE: self.anthropic, GEMINI: self.google}.get(model, self.openai)
+        document: Json = fake.calls[-1].document
+        return document
 
     def settings(self, folder: Path, database: str = "", **fields: object) -> Any:
         """A gateway in front of them, over a database of its own or of others."""
@@ -44,7 +54,12 @@ class Providers:
                 "native": native,
                 "other": native,
             },
-            "environ": {"ANTHROPIC_API_KEY": SECRET, "ANTHROPIC_BASE_URL": self.anthropic.host},
+            "environ": {
+                "ANTHROPIC_API_KEY": SECRET,
+                "ANTHROPIC_BASE_URL": self.anthropic.host,
+                "GEMINI_API_KEY": GOOGLES,
+                "GEMINI_BASE_URL": self.google.host,
+            },
             "timeouts": TimeoutSection(connect=2.0, first=20.0, idle=20.0),
             "lease_seconds": 1.0,
         }
@@ -55,10 +70,11 @@ class Providers:
 
 @asynccontextmanager
 async def providers() -> AsyncIterator[Providers]:
-    """Both of them."""
+    """All of them."""
     async with AsyncExitStack() as stack:
         openai = await stack.enter_async_context(FakeOpenAI())
-        yield Providers(openai, await stack.enter_async_context(FakeAnthropic(key=SECRET)))
+        anthropic = await stack.enter_async_context(FakeAnthropic(key=SECRET))
+        yield Providers(openai, anthropic, await stack.enter_async_context(FakeGemini(key=GOOGLES)))
 
 
 @contextmanager
@@ -102,11 +118,11 @@ def rows(live: Live, table: str = "responses") -> list[Any]:
 
 
 def heard(document: Json) -> list[str]:
-    """The texts of a conversation as a provider got it, in whichever of the three dialects."""
-    said = document.get("messages", document.get("input"))
+    """The texts of a conversation as a provider got it, in whichever of the four dialects."""
+    said = document.get("messages", document.get("input", document.get("contents")))
     texts = []
     for item in said if isinstance(said, list) else [{"content": said}]:
-        content = item.get("content") or []
+        content = item.get("content", item.get("parts")) or []
         parts = [{"text": content}] if isinstance(content, str) else content
         text = "".join(part.get("text", "") for part in parts)
         texts += [text] if text else []

@@ -98,6 +98,8 @@ class Exchange:
     ) -> Exchange:
         """Plan the calls for a request that its grammar allows.
 
+        Raises UnsupportedParameter, naming it, if the provider's dialect cannot express something.
+
         Args:
             dialect: the client's.
             request: the client's document.
@@ -111,9 +113,6 @@ class Exchange:
             created: UNIX seconds that an answer of ours is made at, None for now.
             quirks: what is peculiar to the model at this provider.
             provider: its name, by which it is told what it made itself.
-
-        Raises:
-            UnsupportedParameter: what the provider's dialect, or the model there, cannot express: ``param``.
         """
         spoke = None
         if "chat" not in spoken and dialect not in spoken:
