@@ -39,7 +39,6 @@ from writingmate.metering.retention import SECONDS as ROLL_UP_SECONDS
 from writingmate.metering.retention import Retention
 from writingmate.operations.attempts import Attempts, Node
 from writingmate.operations.background import Background
-from writingmate.operations.background_seal import Sealing
 from writingmate.operations.beforehand import Beforehand
 from writingmate.operations.client import Client, Request
 from writingmate.operations.conversations import Conversations
@@ -53,6 +52,7 @@ from writingmate.operations.models import get_model, list_models
 from writingmate.operations.orders import ENDPOINTS, Orders
 from writingmate.operations.own_routes import OwnRoutes
 from writingmate.operations.reports import Reports
+from writingmate.operations.response_seal import Sealing
 from writingmate.providers.configured import asked, configured, for_own_keys, known_names, notes
 from writingmate.settings import Settings, read_settings
 from writingmate.storage.engine import Database

@@ -7,6 +7,7 @@ import time
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import httpx2
 import openai
@@ -212,6 +213,25 @@ async def test_a_named_item_is_kept_with_a_background_response(
     answer = await api.post("/responses", json={"model": CHAT, "input": missing, "background": True})
     assert answer.status_code == 404
     assert text_of(third)
+
+
+@pytest.mark.parametrize("name", ["\0", "é", "x" * 70, "x" * 5_000, "", "resp_\n"])
+async def test_an_id_may_be_whatever_somebody_sends(api: httpx2.AsyncClient, name: str) -> None:
+    body = {"model": CHAT, "input": "x", "previous_response_id": name}
+    answer = await api.post("/responses", json=body)
+    assert answer.json()["error"]["code"] == "previous_response_not_found"
+    named = {"model": CHAT, "input": [{"type": "item_reference", "id": name}]}
+    assert (await api.post("/responses", json=named)).status_code == (404 if name else 400)
+    if name:
+        path = f"/responses/{quote(name)}"
+        answers = [
+            await api.get(path),
+            await api.get(f"{path}/input_items"),
+            await api.delete(path),
+            await api.post(f"{path}/cancel"),
+            await api.get(f"{path}?stream=true"),
+        ]
+        assert [each.status_code for each in answers] == [404] * 5
 
 
 async def test_nothing_is_kept_of_whom_a_client_leaves(

@@ -14,10 +14,12 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, and_, delete, func, literal, or_, select, union
 
-from writingmate.memory.queue_store import OPEN, ResponseKey
+from writingmate.memory.queue_store import LONGEST, OPEN, ResponseKey, is_name
 from writingmate.storage.engine import Database
 from writingmate.storage.tables import entries, response_events, response_items, responses
 
+LONGEST_NAME: Final = 128
+"""Characters of an item's id."""
 MOST_TURNS: Final = 10_000
 """Of one conversation that are read."""
 
@@ -47,20 +49,24 @@ class ConversationStore:
 
         No further than `MOST_TURNS`, nor than it takes to hold ``most_bytes`` as they are sealed.
         """
+        if not key.possible:
+            return []
         return await self._database.read(partial(_chain, key=key, now=self._now(), most=most_bytes))
 
     async def turns(
         self, workspace_id: str, response_ids: Collection[str], item_ids: Collection[str]
     ) -> Sequence[Kept]:
         """The turns of these ids, and those whose output has a provider's item of these ids."""
-        query = partial(
-            _turns, workspace_id=workspace_id, ids=response_ids, item_ids=item_ids, now=self._now()
-        )
+        ids = [each for each in response_ids if is_name(each, LONGEST)]
+        named = [each for each in item_ids if is_name(each, LONGEST_NAME)]
+        if not ids and not named:
+            return []
+        query = partial(_turns, workspace_id=workspace_id, ids=ids, item_ids=named, now=self._now())
         return await self._database.read(query)
 
     async def delete(self, key: ResponseKey) -> bool:
         """Delete a response with its events, whatever it is at; False if it is not there."""
-        return await self._database.write(partial(_delete, key=key, now=self._now()))
+        return key.possible and await self._database.write(partial(_delete, key=key, now=self._now()))
 
 
 def _there(now: float) -> Any:  # noqa: ANN401  # a condition

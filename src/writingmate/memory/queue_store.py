@@ -32,6 +32,8 @@ from writingmate.storage.tables import nodes, response_events, response_items, r
 
 OPEN: Final = ("queued", "in_progress")
 """Statuses of a response that is still to come."""
+LONGEST: Final = 64
+"""Characters of a response's id."""
 PAGE: Final = 100
 """Responses that are deleted in one transaction, so that requests never wait long behind it."""
 BATCHES: Final = 32
@@ -43,6 +45,16 @@ class ResponseKey(NamedTuple):
 
     workspace_id: str
     response_id: str
+
+    @property
+    def possible(self) -> bool:
+        """Whether there can be such a row: an id may be whatever somebody sends."""
+        return is_name(self.response_id, LONGEST)
+
+
+def is_name(text: str, longest: int) -> bool:
+    """Whether a text can be the id of something, and may be asked a database for."""
+    return 0 < len(text) <= longest and text.isascii() and text.isprintable()
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,6 +161,8 @@ class QueueStore:
 
         What the row of that one holds before it comes too. What has expired is not there any more.
         """
+        if not key.possible:
+            return None
         return await self._database.read(partial(_page, key=key, number=number, now=self._now()))
 
     async def delete_expired(self) -> int:

@@ -9,8 +9,8 @@ from writingmate.dialects.responses_background import Resource
 from writingmate.errors import ClientLeft, UpstreamBroken, WritingmateError
 from writingmate.memory.queue_store import QueueStore, ResponseKey
 from writingmate.metering.commands import Ending, Task
-from writingmate.operations.background_seal import Sealing
 from writingmate.operations.journal import Journal
+from writingmate.operations.response_seal import Sealing
 from writingmate.telemetry import log
 from writingmate.wire import document, sse
 

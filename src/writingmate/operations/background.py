@@ -19,10 +19,10 @@ from writingmate.memory.queue_store import QueueStore, ResponseKey
 from writingmate.metering.commands import Claim, QueuedRow, Task
 from writingmate.operations.attempt import Attempt
 from writingmate.operations.attempts import Attempts, Generation, our_fault
-from writingmate.operations.background_seal import Sealing
 from writingmate.operations.client import Client, Request
 from writingmate.operations.conversations import Conversations
 from writingmate.operations.follow import Following
+from writingmate.operations.response_seal import Sealing
 from writingmate.types import Principal
 from writingmate.wire import document
 from writingmate.wire.document import Document

@@ -19,10 +19,10 @@ from writingmate.dialects.grammar import given, on
 from writingmate.dialects.responses_echo import stored
 from writingmate.dialects.responses_history import Answered, Turn
 from writingmate.errors import InvalidRequest, NotFound, UnsupportedParameter, WritingmateError
-from writingmate.memory.conversation_store import MOST_TURNS, ConversationStore, Kept
-from writingmate.memory.queue_store import ResponseKey
+from writingmate.memory.conversation_store import LONGEST_NAME, MOST_TURNS, ConversationStore, Kept
+from writingmate.memory.queue_store import ResponseKey, is_name
 from writingmate.metering.commands import Keep, Renewal, TurnRow
-from writingmate.operations.background_seal import Sealing
+from writingmate.operations.response_seal import Sealing
 from writingmate.telemetry import log
 from writingmate.types import Principal
 from writingmate.wire import document
@@ -30,7 +30,6 @@ from writingmate.wire.document import Document
 
 DAY: Final = 86_400.0
 """Seconds: what is kept longer is kept so much longer, so that a turn changes few of those before it."""
-LONGEST_NAME: Final = 128
 _OVER: Final = frozenset(("completed", "incomplete"))
 _FALSE: Final = msgspec.Raw(b"false")
 
@@ -149,7 +148,7 @@ class Conversations:
         except WritingmateError as error:
             log.failure("response_not_kept", error, request_id=request_id)
             return None
-        names = (name for name in history.foreign(response) if len(name) <= LONGEST_NAME)
+        names = (name for name in history.foreign(response) if is_name(name, LONGEST_NAME))
         named = tuple((key.workspace_id, name, key.response_id) for name in dict.fromkeys(names))
         renewal = None
         if said.renew and said.previous is not None:

@@ -14,8 +14,8 @@ from typing import Final
 from writingmate.dialects import responses_background, responses_reasoning
 from writingmate.errors import InvalidRequest, NotFound
 from writingmate.memory.queue_store import OPEN, Page, QueueStore, ResponseKey
-from writingmate.operations.background_seal import Sealing
 from writingmate.operations.client import Client, Request
+from writingmate.operations.response_seal import Sealing
 from writingmate.types import Principal
 from writingmate.wire import sse
 
