@@ -113,7 +113,10 @@ def references(said: list[msgspec.Raw]) -> dict[int, str]:
 
 def may_refer(raw: msgspec.Raw) -> bool:
     """Whether there can be references, by a look at the bytes."""
-    return memoryview(raw)[0] != _STRING and (bytes(raw).find(b'"id"') >= 0 or bytes(raw).find(b"\\u") >= 0)
+    if memoryview(raw)[0] == _STRING:
+        return False
+    said = bytes(raw)
+    return said.find(b'"id"') >= 0 or said.find(b"\\u") >= 0
 
 
 def maker(item_id: str) -> str | None:

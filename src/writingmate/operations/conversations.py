@@ -95,7 +95,8 @@ class Conversations:
         refers = given(asked, "input") and history.may_refer(asked["input"])
         kept, background = stored(asked), on(asked, "background")
         if not refers and not given(asked, "previous_response_id"):
-            return asked, Said(self, history.own(asked), kept=kept, background=background)
+            own_input = history.own(asked) if kept else b""
+            return asked, Said(self, own_input, kept=kept, background=background)
         previous = None
         chain: Sequence[Kept] = ()
         if given(asked, "previous_response_id"):
