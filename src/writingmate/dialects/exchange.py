@@ -114,9 +114,7 @@ class Exchange:
             quirks: what is peculiar to the model at this provider.
             provider: its name, by which it is told what it made itself.
         """
-        spoke = None
-        if "chat" not in spoken and dialect not in spoken:
-            spoke = _spoke(spoken, slug=slug, request_id=request_id, cap=cap, created=created)
+        spoke = _spoke(dialect, spoken, slug=slug, request_id=request_id, cap=cap, created=created)
         codec = _codec(
             dialect,
             request,
@@ -215,8 +213,16 @@ class Exchange:
 
 
 def _spoke(
-    spoken: Collection[DialectName], *, slug: str, request_id: str, cap: int, created: int | None
+    dialect: DialectName,
+    spoken: Collection[DialectName],
+    *,
+    slug: str,
+    request_id: str,
+    cap: int,
+    created: int | None,
 ) -> Spoke | None:
+    if "chat" in spoken or dialect in spoken:
+        return None
     if "messages" in spoken:
         return MessagesSpoke(slug=slug, request_id=request_id, cap=cap, created=created)
     if "gemini" in spoken:
