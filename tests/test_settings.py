@@ -104,6 +104,7 @@ WHOLE = {
     "max_body_bytes": 4096,
     "retention_days": 90,
     "background_at_once": 7,
+    "responses_days": 7,
     "timeouts.tries": 4,
 }
 

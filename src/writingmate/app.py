@@ -31,6 +31,7 @@ from writingmate.jobs.runner import Job, Runner
 from writingmate.local import progress, rows
 from writingmate.local.upstream import LocalUpstream
 from writingmate.local.weights import Weights
+from writingmate.memory.conversation_store import ConversationStore
 from writingmate.memory.queue_store import QueueStore
 from writingmate.metering.answers import Answers
 from writingmate.metering.ledger import Ledger
@@ -39,18 +40,20 @@ from writingmate.metering.retention import Retention
 from writingmate.operations.anthropic_models import AnthropicModels
 from writingmate.operations.attempts import Attempts, Node
 from writingmate.operations.background import Background
-from writingmate.operations.background_seal import Sealing
 from writingmate.operations.beforehand import Beforehand
 from writingmate.operations.client import Client, Request
+from writingmate.operations.conversations import Conversations
 from writingmate.operations.failover import Failover
 from writingmate.operations.follow import Following
 from writingmate.operations.generate import Generate
 from writingmate.operations.idempotency import Idempotency
 from writingmate.operations.invitations import Invitations
+from writingmate.operations.kept_responses import KeptResponses
 from writingmate.operations.models import get_model, list_models
 from writingmate.operations.orders import ENDPOINTS, Orders
 from writingmate.operations.own_routes import OwnRoutes
 from writingmate.operations.reports import Reports
+from writingmate.operations.response_seal import Sealing
 from writingmate.operations.token_counts import TokenCounts
 from writingmate.providers.configured import asked, configured, for_own_keys, known_names, notes
 from writingmate.settings import Settings, read_settings
@@ -70,12 +73,8 @@ from writingmate.workspaces.store import require_sight
 LAST_USED_SECONDS = 30.0
 EXPIRED_SECONDS = 3600.0
 BACKGROUND_SECONDS = 0.5
-RESPONSE_SECONDS = 30 * 86400.0
-COLLECTIONS = (
-    50_000,
-    20,
-    50,
-)  # allocations before a round of the young, and rounds before those of the older
+# Allocations before a round of the young, and rounds before those of the older.
+COLLECTIONS = (50_000, 20, 50)
 
 
 class Gateway:
@@ -161,10 +160,13 @@ class Gateway:
         runner.start()
         parts.push_async_callback(runner.close)
         box = Box(Keyring(keyring_file(settings)))
-        orders = Orders(catalog, plans.of, OwnRoutes(catalog, Credentials(database, box)))
+        conversations = Conversations(
+            ConversationStore(database), Sealing(box), settings.responses_days, settings.max_body_bytes
+        )
+        orders = Orders(catalog, plans.of, OwnRoutes(catalog, Credentials(database, box)), conversations)
         generate = Generate(orders, ledger, network, {rows.PROVIDER.name: local}, _failover(settings))
         node = Node(ledger.node_id, new_request_id, directory.of_key, settings.background_at_once)
-        background = Behind(database, box, generate, node)
+        background = Behind(database, box, generate, node, conversations)
         background.start(parts)
         idempotency = Idempotency(answers, box, settings.idempotency_hours * 3600)
         operations = replace(
@@ -194,14 +196,15 @@ class Gateway:
 class Behind:
     """The background of this process."""
 
-    def __init__(self, database: Database, box: Box, generate: Generate, node: Node) -> None:
+    def __init__(
+        self, database: Database, box: Box, generate: Generate, node: Node, conversations: Conversations
+    ) -> None:
         self.store = store = QueueStore(database)
         sealing = Sealing(box)
         self.following = Following(store, sealing)
         self.attempts = Attempts(generate.run, store, sealing, self.following, node)
-        self.taking = Background(
-            generate.run, self.attempts, store, sealing, self.following, RESPONSE_SECONDS
-        )
+        self.taking = Background(generate.run, self.attempts, store, sealing, self.following, conversations)
+        self.kept = KeptResponses(ConversationStore(database), conversations, self.attempts, self.following)
 
     def start(self, parts: AsyncExitStack) -> None:
         """Look for responses that nobody runs, until ``parts`` are closed."""
@@ -272,6 +275,8 @@ def _operations(  # each is a part that something is asked of
         TokenCounts(generate.orders, generate.network).run,
         anthropic.page,
         anthropic.one,
+        background.kept.delete,
+        background.kept.input_items,
     )
 
 
@@ -308,5 +313,4 @@ def _discovery(
 
 
 async def _not_started(_channel: Channel) -> None:
-    """No server asks before the lifespan's start is complete."""
-    raise RuntimeError("The application has not been started.")
+    raise RuntimeError("The application has not been started: its lifespan comes before requests.")

@@ -88,7 +88,8 @@ def create() -> Application:
     clock = Clock()
     description = Description("http://127.0.0.1")
     operations = Operations(
-        held, models, model, models, model, held, model, resume, model, models, page, model
+        *(held, models, model, models, model, held, resume, resume, model),
+        *(models, page, model, model, resume),
     )
     endpoints = Endpoints(FakeDirectory(), operations)
     invitations = InvitationEndpoints(FakeDirectory(), NoInvitations())

@@ -117,7 +117,7 @@ async def page(_: Page, principal: Principal, request: Request, client: Client) 
     await models(principal, request, client)
 
 
-async def resume(_: str, after: int, __: Principal, ___: Request, client: Client) -> None:
+async def resume(_: str, after: object, __: Principal, ___: Request, client: Client) -> None:
     """A stream of nothing."""
     del after
     await client.start({})
@@ -267,12 +267,14 @@ async def served(
             models,
             model,
             everything.run,
-            model,
+            resume,
             resume,
             model,
             models,
             page,
             model,
+            model,
+            resume,
         ),
     )
     nobody = InvitationEndpoints(everything.directory, NoInvitations())

@@ -98,6 +98,7 @@ def test_every_route_is_described_and_every_description_has_a_route() -> None:
         "/usage/{request_id}",
         "/responses/{id}",
         "/responses/{id}/cancel",
+        "/responses/{id}/input_items",
     }
     assert table | named == set(described)
 

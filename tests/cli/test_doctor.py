@@ -28,7 +28,7 @@ async def test_a_server_that_has_all_it_needs_is_well(commands: Commands) -> Non
         found = await examined(commands)
     assert {finding["status"] for finding in found.values()} == {"ok", "note"}
     assert found["provider openai"]["detail"].endswith("3 text models")
-    assert found["database"]["detail"] == "sqlite, schema revision 0003"
+    assert found["database"]["detail"] == "sqlite, schema revision 0004"
     assert found["identity"]["detail"] == "1 users, 1 developer keys, 1 signing keys"
     assert [call.path for call in fake.calls] == ["/v1/models"]
 

@@ -92,8 +92,8 @@ def test_a_folder_that_cannot_be_written_to_says_what_to_do(
 
 
 def test_db_upgrade_makes_the_schema_and_may_be_repeated(bare: Commands) -> None:
-    assert bare.json("db", "upgrade") == {"from": None, "to": "0003"}
-    assert bare.json("db", "upgrade") == {"from": "0003", "to": "0003"}
+    assert bare.json("db", "upgrade") == {"from": None, "to": "0004"}
+    assert bare.json("db", "upgrade") == {"from": "0004", "to": "0004"}
     assert "already" in bare.run("db", "upgrade")
     with pytest.raises(ConfigurationError, match="writingmate init"):
         bare.run("keys", "create")

@@ -48,8 +48,13 @@ async def test_every_turn(stage: Stage, api: str) -> None:
         True,
         True,
         False,
+        False,
     ]
+    assert seen["again"] == "AGAIN"
+    roles = ["user", "assistant", "tool", "assistant", "user"]
+    assert [message["role"] for message in sent[7]["messages"]] == roles
+    assert sent[7]["messages"][3]["content"] == f"You said: {QUESTION}"
     assert [message["role"] for message in sent[3]["messages"]] == ["user", "assistant", "tool"]
     assert sent[3]["messages"][-1]["content"] == "sunny in Paris"
     assert sent[6]["response_format"]["type"] == "json_schema"
-    assert len(stage.settled()) == 7
+    assert len(stage.settled()) == 8

@@ -65,7 +65,10 @@ EXPECTED: dict[str, Any] = {
     "response_stream": {"text": "one two three", "last": "response.completed", "gapless": True},
     "response_tools": {"calls": CALLS, "text": "You said: weather and population of Paris"},
     "response_structured": {"name": "Paris", "inhabitants": 7},
-    "response_kept": _error("BadRequestError", 400, INVALID, "unsupported_parameter", "previous_response_id"),
+    "response_kept": {"texts": ["ONE", "TWO"], "listed": ["user", "assistant", "user"], "same": True},
+    "response_not_kept": _error(
+        "BadRequestError", 400, INVALID, "previous_response_not_found", "previous_response_id"
+    ),
     "no_such_key": _error("AuthenticationError", 401, INVALID, "invalid_api_key"),
     "no_such_workspace": _error("PermissionDeniedError", 403, "permission_error", "workspace_not_accessible"),
     "no_such_model": _error("NotFoundError", 404, INVALID, "model_not_found"),

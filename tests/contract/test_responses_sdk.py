@@ -152,10 +152,28 @@ async def test_arguments_of_a_tool_are_parsed(client: AsyncOpenAI) -> None:
     assert call.parsed_arguments == {"name": "Paris", "inhabitants": 7}
 
 
-async def test_what_needs_a_kept_response_is_refused(client: AsyncOpenAI) -> None:
+@EITHER
+async def test_tools_there_and_back_with_state(client: AsyncOpenAI, model: str) -> None:
+    tools = [tool("weather"), tool("population")]
+    first = await client.responses.create(model=model, input="weather and population of Paris", tools=tools)
+    second = await client.responses.create(
+        model=model,
+        input=[
+            {"type": "function_call_output", "call_id": item.call_id, "output": item.name}
+            for item in first.output
+            if item.type == "function_call"
+        ],
+        previous_response_id=first.id,
+        tools=tools,
+    )
+    assert second.output_text == "You said: weather and population of Paris"
+    assert second.previous_response_id == first.id
+
+
+async def test_what_is_not_kept_cannot_be_gone_on_from(client: AsyncOpenAI) -> None:
     with pytest.raises(openai.BadRequestError) as caught:
         await client.responses.create(model=CHAT, input="hello", previous_response_id="resp_1")
-    assert (caught.value.code, caught.value.param) == ("unsupported_parameter", "previous_response_id")
+    assert (caught.value.code, caught.value.param) == ("previous_response_not_found", "previous_response_id")
 
 
 async def test_no_such_model(client: AsyncOpenAI) -> None:

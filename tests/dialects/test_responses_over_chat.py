@@ -80,7 +80,7 @@ FIELDS: dict[str, tuple[Any, dict[str, Any] | str]] = {
     "context_management": ([{"type": "compaction"}], "refused"),
     "conversation": ("conv_1", "refused"),
     "image": ({"context_compression": "auto"}, "refused"),
-    "previous_response_id": ("resp_1", "refused"),
+    "previous_response_id": ("resp_1", "shown"),
     "prompt": ({"id": "pmpt_1"}, "refused"),
 }
 
@@ -108,9 +108,7 @@ def test_a_field_is_carried_translated_shown_or_refused_by_name(name: str) -> No
         assert f"'{name}'" in error.message
         return
     if fate == "shown":
-        assert answered({"content": "x"}, fields)[name] == {"store": False, "truncation": "disabled"}.get(
-            name, value
-        )
+        assert answered({"content": "x"}, fields)[name] == {"truncation": "disabled"}.get(name, value)
     expected: dict[str, Any] = {"model": "b", "messages": MESSAGES}
     expected |= {"shown": {}, "carried": {name: value}}[fate] if isinstance(fate, str) else fate
     if "stream" in fields:
@@ -155,7 +153,7 @@ MISSING = "missing_required_parameter"
     ("fields", "param", "code"),
     [
         ({"input": ...}, "input", MISSING),
-        ({"input": ..., "previous_response_id": "resp_1"}, "previous_response_id", UNSUPPORTED),
+        ({"input": ..., "previous_response_id": "resp_1"}, "input", MISSING),
         ({"input": None}, "input", "invalid_type"),
         ({"input": []}, "input", "empty_array"),
         ({"input": [3]}, "input[0]", "invalid_type"),

@@ -71,7 +71,7 @@ class Stage:
         self.ended = ""
 
     async def stored(self, last: bytes) -> Kept | None:
-        stored = await self.recording.kept(HEADERS, last)
+        stored = await self.recording.kept(HEADERS, last, None)
         return None if stored is None else await opened(stored, self.box, CLAIM.key)
 
     async def stream(self) -> None:
@@ -177,7 +177,7 @@ async def test_an_answer_larger_than_the_cap_is_not_kept(stage: Stage) -> None:
 async def test_an_answer_that_cannot_be_sealed_is_not_kept(stage: Stage) -> None:
     assert await stage.stored(b"{}") is not None
     stage.box.keyring.file.write_text("not a key\n")
-    assert await stage.recording.kept(HEADERS, b"{}") is None
+    assert await stage.recording.kept(HEADERS, b"{}", None) is None
 
 
 async def left(stage: Stage) -> None:

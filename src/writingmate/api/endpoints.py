@@ -9,11 +9,12 @@ from typing import Final, TypeAlias
 
 from writingmate.api.auth import Directory, identify
 from writingmate.api.connection import Connection
-from writingmate.api.queries import asked_page, asked_stream
+from writingmate.api.queries import asked_page, asked_stream, included, listing
 from writingmate.api.responder import Responder
 from writingmate.errors import BodyTooLarge, PermissionDenied, StalePrincipal, Unavailable
 from writingmate.operations.anthropic_models import Page
 from writingmate.operations.client import Client, Request
+from writingmate.operations.kept_responses import Listing
 from writingmate.types import DialectName, Principal
 
 ATTEMPTS: Final = 3
@@ -24,8 +25,10 @@ _BY_PLAN: Final = (PermissionDenied, BodyTooLarge)
 
 Operation: TypeAlias = Callable[[Principal, Request, Client], Awaitable[None]]
 Named: TypeAlias = Callable[[str, Principal, Request, Client], Awaitable[None]]
+Shown: TypeAlias = Callable[[str, frozenset[str], Principal, Request, Client], Awaitable[None]]
+Listed: TypeAlias = Callable[[str, Listing, Principal, Request, Client], Awaitable[None]]
 Resumption: TypeAlias = Callable[[str, int, Principal, Request, Client], Awaitable[None]]
-Listing: TypeAlias = Callable[[Page, Principal, Request, Client], Awaitable[None]]
+Paged: TypeAlias = Callable[[Page, Principal, Request, Client], Awaitable[None]]
 Generation: TypeAlias = Callable[[DialectName, Principal, Request, Client], Awaitable[None]]
 
 
@@ -40,12 +43,14 @@ class Operations:
         usage: where the principal's limits stand.
         receipt: one request's count, by its id.
         estimate: what a text generation would cost (`operations.beforehand.Beforehand.run`).
-        response: a response that is kept, by its id.
+        response: a response that is kept, by its id, with what is to be included.
         resume: the events of a background response behind a number.
         cancel: the end of a background response, by its id.
         count_tokens: how long the prompt of a message would be.
         anthropic_models: a page of the models, as Anthropic lists them.
         anthropic_model: one of them, by its slug or by Anthropic's name.
+        delete: the end of any response that is kept, by its id.
+        input_items: what a response's model was given, by its id.
     """
 
     generate: Generation
@@ -54,12 +59,14 @@ class Operations:
     usage: Operation
     receipt: Named
     estimate: Generation
-    response: Named
+    response: Shown
     resume: Resumption
     cancel: Named
     count_tokens: Operation
-    anthropic_models: Listing
+    anthropic_models: Paged
     anthropic_model: Named
+    delete: Named
+    input_items: Listed
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,9 +111,9 @@ class Endpoints:
         """``GET /responses/{id}``, as an object or as its stream of events."""
         principal = await identify(connection, self.directory, fresh=True)
         request = _request(connection, client, b"")
-        after = asked_stream(connection.channel.query)
+        after, include = asked_stream(connection.channel.query), included(connection.channel.query)
         if after is None:
-            await self.operations.response(response_id, principal, request, client)
+            await self.operations.response(response_id, include, principal, request, client)
         else:
             await self.operations.resume(response_id, after, principal, request, client)
 
@@ -114,6 +121,17 @@ class Endpoints:
         """``POST /responses/{id}/cancel``; a body has no meaning and is not read."""
         principal = await identify(connection, self.directory, fresh=True)
         await self.operations.cancel(response_id, principal, _request(connection, client, b""), client)
+
+    async def delete(self, response_id: str, connection: Connection, client: Responder) -> None:
+        """``DELETE /responses/{id}``."""
+        principal = await identify(connection, self.directory, fresh=True)
+        await self.operations.delete(response_id, principal, _request(connection, client, b""), client)
+
+    async def input_items(self, response_id: str, connection: Connection, client: Responder) -> None:
+        """``GET /responses/{id}/input_items``."""
+        principal = await identify(connection, self.directory, fresh=True)
+        asked, request = listing(connection.channel.query), _request(connection, client, b"")
+        await self.operations.input_items(response_id, asked, principal, request, client)
 
     async def models(self, connection: Connection, client: Responder) -> None:
         """``GET /models``."""

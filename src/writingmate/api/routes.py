@@ -67,6 +67,8 @@ class Routes:
         self._receipt = endpoints.receipt
         self._response = endpoints.response
         self._cancel = endpoints.cancel
+        self._delete = endpoints.delete
+        self._items = endpoints.input_items
         self._invitations = invitations
         self._table: dict[bytes, Route] = {
             API + b"/chat/completions": _write("chat.completions", endpoints.chat),
@@ -112,10 +114,15 @@ class Routes:
 
     def _of_response(self, rest: bytes) -> Route | None:
         name, slash, what = rest.partition(b"/")
+        identity = unquote(name)
         if not slash:
-            return _read("responses.one", partial(self._response, unquote(name)))
+            show = partial(self._response, identity)
+            methods = {"GET": show, "HEAD": show, "DELETE": partial(self._delete, identity)}
+            return Route("responses.one", methods)
         if what == b"cancel":
-            return _write("responses.cancel", partial(self._cancel, unquote(name)))
+            return _write("responses.cancel", partial(self._cancel, identity))
+        if what == b"input_items":
+            return _read("responses.items", partial(self._items, identity))
         return None
 
     def _invitation(self, secret: str) -> Route:

@@ -104,8 +104,11 @@ class Exchange:
         cap: int = DEFAULT_CAP,
         created: int | None = None,
         quirks: Quirks = PLAIN,
+        provider: str = "",
     ) -> Exchange:
         """Plan the calls for a request that its grammar allows.
+
+        Raises UnsupportedParameter, naming it, if the provider's dialect cannot express something.
 
         Args:
             dialect: the client's.
@@ -119,13 +122,9 @@ class Exchange:
             cap: what the model writes at most, for dialects that must be told a limit.
             created: UNIX seconds that an answer of ours is made at, None for now.
             quirks: what is peculiar to the model at this provider.
-
-        Raises:
-            UnsupportedParameter: what the provider's dialect, or the model there, cannot express: ``param``.
+            provider: its name, by which it is told what it made itself.
         """
-        spoke = None
-        if "chat" not in spoken and dialect not in spoken:
-            spoke = joining.spoke(spoken, slug=slug, request_id=request_id, cap=cap, created=created)
+        spoke = joining.spoke(dialect, spoken, slug=slug, request_id=request_id, cap=cap, created=created)
         codec = joining.codec(
             dialect,
             request,
@@ -135,6 +134,7 @@ class Exchange:
             request_id=request_id,
             max_tokens=max_tokens,
             quirks=quirks,
+            maker=provider if spoke is None else spoke.dialect,
         )
         streaming = on(request, "stream")
         legs, dropped = _legs(
@@ -203,6 +203,12 @@ class Exchange:
     def begun(self) -> Usage | None:
         """What the provider said of the prompt before it broke off, where it says that first."""
         return self._watches[-1].begun
+
+    @property
+    def answered(self) -> bytes | None:
+        """The response object as it is to be kept; None before it is over, and in other dialects."""
+        codec = self._codec
+        return codec.answered if isinstance(codec, ResponsesOverChat | ResponsesNative) else None
 
     def observed_text(self) -> str:
         """All that the model wrote so far: text, reasoning, calls of tools."""

@@ -33,9 +33,20 @@ def watching(codec: Codec, *, pass_usage: bool) -> Watch:
 
 
 def spoke(
-    spoken: Collection[DialectName], *, slug: str, request_id: str, cap: int, created: int | None
+    dialect: DialectName,
+    spoken: Collection[DialectName],
+    *,
+    slug: str,
+    request_id: str,
+    cap: int,
+    created: int | None,
 ) -> Spoke | None:
-    """What the hub reaches the provider by, if it does not speak chat. Arguments as of `Exchange.begin`."""
+    """What the hub reaches the provider by, if that speaks neither chat nor the client's dialect.
+
+    Arguments as of `Exchange.begin`.
+    """
+    if "chat" in spoken or dialect in spoken:
+        return None
     if "messages" in spoken:
         return MessagesSpoke(slug=slug, request_id=request_id, cap=cap, created=created)
     if "gemini" in spoken:
@@ -53,8 +64,9 @@ def codec(  # noqa: PLR0913  # each is a fact of the route or of the request
     request_id: str,
     max_tokens: int | None,
     quirks: Quirks,
+    maker: str,
 ) -> Codec:
-    """The codec. Arguments as of `Exchange.begin`.
+    """The codec. Arguments as of `Exchange.begin`; ``maker`` is who can read its own reasoning again.
 
     Raises UnsupportedParameter if the provider's dialects cannot express the request.
     """
@@ -64,7 +76,9 @@ def codec(  # noqa: PLR0913  # each is a fact of the route or of the request
         if "chat" in spoken:
             return AnthropicOverChat(request, model=model, slug=slug, request_id=request_id)
     elif dialect == "responses":
-        found = _responses(request, spoken, model=model, slug=slug, request_id=request_id, most=max_tokens)
+        found = _responses(
+            request, spoken, model=model, slug=slug, request_id=request_id, most=max_tokens, maker=maker
+        )
         if found is not None:
             return found
     else:
@@ -86,13 +100,17 @@ def _responses(
     slug: str,
     request_id: str,
     most: int | None,
+    maker: str,
 ) -> Codec | None:
+    def over_chat() -> Codec:
+        return ResponsesOverChat(request, slug=slug, request_id=request_id, origin=f"chat {maker}")
+
     if "responses" not in spoken:
-        return ResponsesOverChat(request, slug=slug, request_id=request_id) if "chat" in spoken else None
+        return over_chat() if "chat" in spoken else None
     if limited(request, most) and "chat" in spoken:
         with suppress(UnsupportedParameter):
-            return ResponsesOverChat(request, slug=slug, request_id=request_id)
-    return ResponsesNative(request, model=model, slug=slug, request_id=request_id)
+            return over_chat()
+    return ResponsesNative(request, model=model, slug=slug, request_id=request_id, provider=maker)
 
 
 def _completion(

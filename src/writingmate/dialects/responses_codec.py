@@ -1,7 +1,7 @@
 """Responses for providers that only chat: the request as a chat document (WIRE §8).
 
-Nothing is kept between requests, so what would need that is refused by name, like everything else
-that chat cannot express. Fields never heard of are carried: they are some provider's own.
+What a conversation had before is in ``input`` by now. What chat cannot express is refused by name. Fields
+never heard of are carried: they are some provider's own.
 """
 
 from __future__ import annotations
@@ -9,11 +9,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import msgspec
+
 from writingmate.dialects import choices, faults, watch
 from writingmate.dialects.grammar import given
 from writingmate.dialects.responses_echo import Echo, encoded
 from writingmate.dialects.responses_input import messages
-from writingmate.dialects.responses_reply import items
+from writingmate.dialects.responses_items import Items
+from writingmate.dialects.responses_reasoning import ENCRYPTED
+from writingmate.dialects.responses_reply import fill
 from writingmate.dialects.responses_stream import ResponsesStream
 from writingmate.dialects.responses_tools import Tools
 from writingmate.dialects.watch import Watch
@@ -30,10 +34,12 @@ TRANSLATED = frozenset((
 
 #: Fields that only the answer shows again. Of ``max_tool_calls`` it is hosted tools that are counted.
 #: A ``truncation`` of ``auto`` is a leave that nobody takes: the answer says ``disabled``.
-ECHOED = frozenset(("metadata", "store", "background", "max_tool_calls", "truncation"))
+ECHOED = frozenset(
+    ("metadata", "store", "background", "max_tool_calls", "truncation", "previous_response_id")
+)
 
 #: What needs an answer of before, or a job.
-UNKEPT = ("previous_response_id", "conversation", "background_options")
+UNKEPT = ("conversation", "background_options")
 
 #: What needs a vendor's own service.
 VENDORS = ("prompt", "context_management", "access_programs", "image")
@@ -57,15 +63,20 @@ _VERBOSITIES = ("low", "medium", "high")
 class ResponsesOverChat:
     """One responses request as one call of chat. Raises InvalidRequest when made.
 
-    ``chat`` is the document that is sent, without the model's name there.
+    ``chat`` is the document that is sent, without the model's name there. ``answered`` is the response as it
+    is to be kept, None until it is over. ``origin`` is who reads again what proves reasoning: the dialect
+    behind a spoke, or a provider that chats.
     """
 
     target: DialectName = "chat"
 
-    def __init__(self, request: Document, *, slug: str, request_id: str) -> None:
+    def __init__(self, request: Document, *, slug: str, request_id: str, origin: str = "chat") -> None:
         self._tools = Tools.read(request)
-        self.chat = translated(request, self._tools)
+        self.chat = translated(request, self._tools, origin)
+        self.answered: bytes | None = None
         self._echo = Echo(request, slug=slug, request_id=request_id)
+        self._origin = origin
+        self._included = includes(request, ENCRYPTED)
 
     def requests(self) -> list[Document]:
         """One chat request."""
@@ -79,16 +90,29 @@ class ResponsesOverChat:
         if len(listed) != 1:
             raise UpstreamBroken(f"{len(listed)} choices came, of 1 asked for")
         self._echo.began(said)
-        output, reason = items(listed[0], self._echo, self._tools.custom)
-        return self._echo.ended(output, reason, watch.summed(watches))
+        made = self._items()
+        reason = fill(made, listed[0])
+        response = self._echo.over(made.output(), reason, watch.summed(watches))
+        return self.over(response, made)
 
     def stream(self, leg: int, watches: Sequence[Watch]) -> ResponsesStream:
         """The events of the answer."""
-        return ResponsesStream(self._echo, self._tools.custom, watches[leg])
+        return ResponsesStream(self, self._echo, self._items(), watches[leg])
+
+    def over(self, response: dict[str, Any], made: Items) -> bytes:
+        """The response's bytes for the client; it is over."""
+        body, kept = msgspec.json.encode(response), made.kept()
+        self.answered = body if kept is None else msgspec.json.encode(response | {"output": kept})
+        return body
+
+    def _items(self) -> Items:
+        return Items(self._echo.name, self._tools.custom, origin=self._origin, included=self._included)
 
 
-def translated(request: Document, tools: Tools | None = None) -> Document:
+def translated(request: Document, tools: Tools | None = None, origin: str | None = None) -> Document:
     """The chat document that a request comes to, for its model's name as the client wrote it.
+
+    Reasoning that ``origin`` can read again goes with it; without one all that anybody can.
 
     Raises UnsupportedParameter for what chat cannot express, InvalidRequest for what makes no sense.
     """
@@ -100,7 +124,7 @@ def translated(request: Document, tools: Tools | None = None) -> Document:
         for name, raw in request.items()
         if name not in TRANSLATED and name not in (*ECHOED, *UNKEPT, *VENDORS)
     }
-    sent["messages"] = encoded("input", messages(request))
+    sent["messages"] = encoded("input", messages(request, origin))
     if given(request, "max_output_tokens"):
         sent["max_completion_tokens"] = request["max_output_tokens"]
     for name, value in (
@@ -135,10 +159,8 @@ def _unsupported(param: str, value: str = "") -> UnsupportedParameter:
     )
 
 
-_STATELESS = "responses are not stored, so send the whole conversation in 'input'"
 _REASONS = {
-    "previous_response_id": _STATELESS,
-    "conversation": _STATELESS,
+    "conversation": "go on with 'previous_response_id', or send the whole conversation in 'input'",
     "prompt": "stored prompts are not kept, so send 'instructions' and 'input'",
     "max_tokens": "use 'max_output_tokens'",
     "max_completion_tokens": "use 'max_output_tokens'",
@@ -152,10 +174,14 @@ _REASONS = {
 
 def _logprobs(request: Document) -> list[tuple[str, Any]]:
     asked = document.value(request["top_logprobs"]) if given(request, "top_logprobs") else 0
-    included = document.value(request["include"]) if given(request, "include") else ()
     if asked:
         return [("logprobs", True), ("top_logprobs", asked)]
-    return [("logprobs", True)] if "message.output_text.logprobs" in included else []
+    return [("logprobs", True)] if includes(request, "message.output_text.logprobs") else []
+
+
+def includes(request: Document, name: str) -> bool:
+    """Whether ``include`` asks for this."""
+    return given(request, "include") and name in document.value(request["include"])
 
 
 def _text(request: Document) -> list[tuple[str, Any]]:

@@ -33,8 +33,7 @@ _SHOWN: dict[str, Any] = {
 class Echo:
     """What every event and body of one response says alike.
 
-    Nothing is kept of it afterwards unless it runs in the background, so ``store`` is false whatever was
-    asked for.
+    ``store`` and ``previous_response_id`` are shown as the request has them by the time it comes here.
     """
 
     def __init__(self, request: Document, *, slug: str, request_id: str) -> None:
@@ -87,10 +86,6 @@ class Echo:
         """The response that an error ended."""
         return self._response("failed", output, None) | {"error": {"code": code, "message": message}}
 
-    def ended(self, output: list[dict[str, Any]], reason: object, usage: Usage | None) -> bytes:
-        """The body of an answer that is not streamed."""
-        return msgspec.json.encode(self.over(output, reason, usage))
-
     def _response(self, status: str, output: list[dict[str, Any]], usage: Usage | None) -> dict[str, Any]:
         return self._alike | {
             "created_at": self._created or int(time.time()),
@@ -104,9 +99,17 @@ class Echo:
 
 
 def kept(request: Document) -> dict[str, object]:
-    """What a response says of how it is kept: not at all, unless it runs in the background."""
-    background = on(request, "background")
-    return {"background": background, "store": background, "previous_response_id": None}
+    """What a response says of how it is kept."""
+    return {
+        "background": on(request, "background"),
+        "store": stored(request),
+        "previous_response_id": _value(request, "previous_response_id", None),
+    }
+
+
+def stored(request: Document) -> bool:
+    """Whether it is to be kept, which it is unless it says otherwise."""
+    return not given(request, "store") or on(request, "store")
 
 
 def encoded(param: str, value: object) -> msgspec.Raw:

@@ -2,7 +2,7 @@
 
 Calls that follow one another, or a message of the assistant, are one chat message with their tool
 calls. Pictures and files of a tool's output follow in a message of the user, where chat has a place for
-them. Reasoning items are left out: most providers refuse to read reasoning again.
+them. Of reasoning only what its maker can read again is sent, and to nobody else: most providers refuse it.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import msgspec
 from writingmate.dialects import faults
 from writingmate.dialects.grammar import given
 from writingmate.dialects.responses_parts import attached, joined, parts
+from writingmate.dialects.responses_reasoning import details
 from writingmate.dialects.responses_tools import named
 from writingmate.errors import InvalidRequest, UnsupportedParameter
 from writingmate.wire import document
@@ -23,9 +24,12 @@ from writingmate.wire.document import Document
 _ROLES = {"user": "user", "assistant": "assistant", "system": "system", "developer": "system"}
 
 
-def messages(request: Document) -> list[dict[str, Any]]:
-    """The chat messages of ``instructions`` and ``input``. Raises InvalidRequest, naming the item."""
-    conversation = _Conversation()
+def messages(request: Document, origin: str | None = None) -> list[dict[str, Any]]:
+    """The chat messages of ``instructions`` and ``input``. Raises InvalidRequest, naming the item.
+
+    Reasoning that ``origin`` can read again goes with them; without one all that anybody can.
+    """
+    conversation = _Conversation(origin)
     if given(request, "instructions") and (instructions := document.value(request["instructions"])):
         conversation.said.append({"role": "system", "content": instructions})
     asked = document.value(request["input"])
@@ -43,7 +47,9 @@ def messages(request: Document) -> list[dict[str, Any]]:
 class _Conversation:
     """The messages so far, and the calls that have no output yet."""
 
-    def __init__(self) -> None:
+    def __init__(self, origin: str | None) -> None:
+        self._origin = origin
+        self._thought: list[dict[str, Any]] = []
         self.said: list[dict[str, Any]] = []
         self._made: set[str] = set()
         self._open: dict[str, None] = {}
@@ -67,6 +73,7 @@ class _Conversation:
 
     def end(self) -> None:
         """Raise InvalidRequest if a call has no output, or there is nothing to answer."""
+        self._look_back()
         self._show()
         if self._open:
             call_id = faults.shown(next(iter(self._open)))
@@ -81,7 +88,7 @@ class _Conversation:
             "custom_tool_call": self._call,
             "function_call_output": self._output,
             "custom_tool_call_output": self._output,
-            "reasoning": _nothing,
+            "reasoning": self._reasoning,
         }
 
     def _message(self, param: str, item: dict[str, Any]) -> None:
@@ -92,6 +99,8 @@ class _Conversation:
         if content is None:
             raise faults.missing(f"{param}.content")
         found = parts(f"{param}.content", content, role)
+        if role != "assistant":
+            self._look_back()
         if role == "assistant":
             self._assistant(found)
         elif role == "user":
@@ -109,6 +118,22 @@ class _Conversation:
             self.said[-1] |= message
         else:
             self.said.append(message)
+        self._recall()
+
+    def _reasoning(self, _param: str, item: dict[str, Any]) -> None:
+        """Reasoning of before goes with what the assistant said next, or else had said."""
+        self._thought += details(item.get("encrypted_content"), self._origin)
+
+    def _look_back(self) -> None:
+        """Nothing more comes of the assistant: what it thought goes with what it had said, if anything."""
+        if self.said and self.said[-1]["role"] == "assistant":
+            self._recall()
+        self._thought = []
+
+    def _recall(self) -> None:
+        if self._thought:
+            self.said[-1].setdefault("reasoning_details", []).extend(self._thought)
+            self._thought = []
 
     def _call(self, param: str, item: dict[str, Any]) -> None:
         call_id, name = named(param, item, "call_id"), named(param, item)
@@ -122,6 +147,7 @@ class _Conversation:
         function = {"name": name, "arguments": arguments or "{}"}
         if not self.said or self.said[-1]["role"] != "assistant":
             self.said.append({"role": "assistant", "content": None})
+        self._recall()
         self.said[-1].setdefault("tool_calls", []).append(
             {"id": call_id, "type": "function", "function": function}
         )
@@ -129,6 +155,7 @@ class _Conversation:
         self._open[call_id] = None
 
     def _output(self, param: str, item: dict[str, Any]) -> None:
+        self._look_back()
         call_id = named(param, item, "call_id")
         if call_id not in self._made:
             raise InvalidRequest(
@@ -160,14 +187,8 @@ def _plain(found: list[dict[str, Any]]) -> str | list[dict[str, Any]]:
     return only["text"] if only.keys() == {"type", "text"} else found
 
 
-def _nothing(_param: str, _item: dict[str, Any]) -> None:
-    """Reasoning of before."""
-
-
 def _unsupported(param: str, form: str) -> UnsupportedParameter:
-    advice = (
-        "responses are not stored, so send the item itself" if form == "item_reference" else "leave it out"
-    )
+    advice = "send the item itself" if form == "item_reference" else "leave it out"
     return UnsupportedParameter(
         f"Unsupported parameter: items of type '{faults.shown(form)}' are not supported here: {advice}.",
         param=f"{param}.type",

@@ -6,14 +6,16 @@ piece come to the same items. An event is its type and its members; what numbers
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from typing import Any, Protocol
 
 import msgspec
 
 from writingmate.dialects.responses_calls import Call
-from writingmate.dialects.responses_events import Event, added, done
+from writingmate.dialects.responses_events import Event
 from writingmate.dialects.responses_message import Message, citations, logprobs, pieces
+from writingmate.dialects.responses_reasoning import wrapped
+from writingmate.dialects.responses_thought import Reasoning, unseen
 from writingmate.errors import UpstreamBroken
 
 
@@ -29,11 +31,25 @@ class Items:
     Args:
         name: makes an item's id of its prefix and its place.
         custom: names of the tools that take text.
+        origin: who can read what proves the reasoning again.
+        included: whether that is shown.
     """
 
-    def __init__(self, name: Callable[[str, int], str], custom: frozenset[str]) -> None:
+    def __init__(
+        self,
+        name: Callable[[str, int], str],
+        custom: frozenset[str],
+        *,
+        origin: str = "",
+        included: bool = False,
+    ) -> None:
         self._name = name
         self._custom = custom
+        self._origin = origin
+        self._included = included
+        self._late: list[dict[str, Any]] = []
+        self._proofs: dict[int, str] = {}
+        self._unseen: dict[int, list[dict[str, Any]]] = {}
         self._done: list[dict[str, Any]] = []
         self._growing: _Growing | None = None
         self._called: set[int] = set()
@@ -41,12 +57,15 @@ class Items:
     def take(self, said: dict[str, Any], chances: object = None) -> Iterator[Event]:
         """What a message or a delta adds. Raises UpstreamBroken for calls that make no sense."""
         tokens = logprobs(chances)
+        proofs = _details(said)
         for kind, text in pieces(said):
             if kind == "reasoning":
                 yield from self._think(text)
             else:
+                yield from self._prove(proofs)
                 yield from self._say(kind, text, tokens if kind == "text" else [])
-                tokens = []
+                tokens, proofs = [], []
+        yield from self._prove(proofs)
         cited = citations(said)
         if cited and isinstance(self._growing, Message):
             yield from self._growing.cite(cited)
@@ -61,18 +80,56 @@ class Items:
         if growing is not None:
             yield from growing.closed(status)
             self._done.append(growing.item(status))
+        if isinstance(growing, Reasoning) and growing.proof:
+            self._proofs[len(self._done) - 1] = growing.proof
+        if self._late:
+            late, self._late = self._late, []
+            yield from self._prove(late)
+            yield from self.close("completed")
 
     def output(self) -> list[dict[str, Any]]:
         """All items so far; one that grows is incomplete."""
         return [*self._done, *([self._growing.item("incomplete")] if self._growing else ())]
 
+    def kept(self) -> list[dict[str, Any]] | None:
+        """The same with what proves the reasoning, where it is there and not shown; else None."""
+        if self._included or not (self._proofs or self._unseen):
+            return None
+        output = self.output()
+        for at, proof in self._proofs.items():
+            output[at] = output[at] | {"encrypted_content": proof}
+        for at, proofs in sorted(self._unseen.items(), reverse=True):
+            output.insert(at, unseen(f"{self._name('rs', at)}h", wrapped(self._origin, proofs)))
+        return output
+
     def _think(self, text: str) -> Iterator[Event]:
         growing = self._growing
         if not isinstance(growing, Reasoning):
             yield from self.close("completed")
-            self._growing = growing = Reasoning(self._name("rs", len(self._done)), len(self._done))
-            yield from growing.opened()
+            growing = yield from self._thinking()
         yield from growing.more(text)
+
+    def _prove(self, proofs: list[dict[str, Any]]) -> Iterator[Event]:
+        """What proves reasoning belongs to the item that grows, or to one of its own behind it.
+
+        That one is told of only where there is something to see in it.
+        """
+        growing = self._growing
+        if not proofs or isinstance(growing, Reasoning):
+            if isinstance(growing, Reasoning):
+                growing.prove(proofs)
+        elif not self._included:
+            self._unseen.setdefault(len(self._done) + (growing is not None), []).extend(proofs)
+        elif growing is None:
+            (yield from self._thinking()).prove(proofs)
+        else:
+            self._late += proofs
+
+    def _thinking(self) -> Generator[Event, None, Reasoning]:
+        at = len(self._done)
+        self._growing = made = Reasoning(self._name("rs", at), at, self._origin, included=self._included)
+        yield from made.opened()
+        return made
 
     def _say(self, kind: str, text: str, tokens: list[dict[str, Any]]) -> Iterator[Event]:
         growing = self._growing
@@ -108,42 +165,10 @@ class Items:
         return Call(item_id, at, place, known, name, custom=custom, wrapped=not native)
 
 
-class Reasoning:
-    """What a model thought, as a summary: raw reasoning has two names on the wire, a summary one."""
-
-    def __init__(self, item_id: str, at: int) -> None:
-        self._id = item_id
-        self._at = at
-        self._text: list[str] = []
-
-    def opened(self) -> Iterator[Event]:
-        """The item, and its one part."""
-        yield added(self._at, {"id": self._id, "type": "reasoning", "summary": [], "status": "in_progress"})
-        yield "response.reasoning_summary_part.added", self._place() | {"part": _summary("")}
-
-    def more(self, text: str) -> Iterator[Event]:
-        """More of it."""
-        self._text.append(text)
-        yield "response.reasoning_summary_text.delta", self._place() | {"delta": text}
-
-    def closed(self, status: str) -> Iterator[Event]:
-        """Its end."""
-        text = "".join(self._text)
-        yield "response.reasoning_summary_text.done", self._place() | {"text": text}
-        yield "response.reasoning_summary_part.done", self._place() | {"part": _summary(text)}
-        yield done(self._at, self.item(status))
-
-    def item(self, status: str) -> dict[str, Any]:
-        """As it stands in the output."""
-        summary = [_summary("".join(self._text))]
-        return {"id": self._id, "type": "reasoning", "summary": summary, "status": status}
-
-    def _place(self) -> dict[str, Any]:
-        return {"item_id": self._id, "output_index": self._at, "summary_index": 0}
-
-
-def _summary(text: str) -> dict[str, str]:
-    return {"type": "summary_text", "text": text}
+def _details(said: dict[str, Any]) -> list[dict[str, Any]]:
+    """Chat's ``reasoning_details``: signatures and encrypted reasoning, each provider's in its own form."""
+    found = said.get("reasoning_details")
+    return [each for each in found if isinstance(each, dict)] if isinstance(found, list) else []
 
 
 def _written(inner: dict[str, Any]) -> str:

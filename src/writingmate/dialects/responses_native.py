@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from operator import is_
 
 import msgspec
 
@@ -17,6 +18,7 @@ from writingmate.dialects.grammar import given
 from writingmate.dialects.responses_codec import refuse_unkept
 from writingmate.dialects.responses_echo import Echo, kept
 from writingmate.dialects.responses_native_stream import NativeStream
+from writingmate.dialects.responses_reasoning import ENCRYPTED, opened, ours
 from writingmate.dialects.watch import UNREADABLE, Watch, excerpt
 from writingmate.errors import UnsupportedParameter, UpstreamBroken
 from writingmate.types import DialectName
@@ -28,8 +30,6 @@ OURS = ("previous_response_id", "conversation", "background", "background_option
 
 #: Tokens: OpenAI refuses a lower limit of a response, but not of chat.
 LEAST = 16
-
-ENCRYPTED = "reasoning.encrypted_content"
 
 #: Models of which reasoning can be had encrypted, by the provider's name; others refuse to be asked.
 _REASONS = re.compile(r"(?:[^/]*/)*(?:o[1-9]\b|gpt-[5-9](?!.*-chat)|gpt-oss|codex|computer-use)")
@@ -45,12 +45,15 @@ class _Item(msgspec.Struct, gc=False):
 class ResponsesNative:
     """One responses request as one call of the same. ``answered`` is the response as the client got it.
 
-    ``answered`` is None until it is over. Raises UnsupportedParameter when made.
+    ``answered`` is None until it is over. ``provider`` is who reads its own reasoning again. Raises
+    UnsupportedParameter when made.
     """
 
     target: DialectName = "responses"
 
-    def __init__(self, request: Document, *, model: str, slug: str, request_id: str) -> None:
+    def __init__(
+        self, request: Document, *, model: str, slug: str, request_id: str, provider: str = ""
+    ) -> None:
         refuse_unkept(request)
         if given(request, "prompt"):
             raise UnsupportedParameter(
@@ -63,6 +66,7 @@ class ResponsesNative:
         self._reasons = _REASONS.match(model) is not None
         self._slug = slug
         self._request_id = request_id
+        self._origin = f"responses {provider}"
         said = {"id": f"resp_{request_id.removeprefix('req_')}", **kept(request)}
         self._said = {name: document.raw(value) for name, value in said.items()}
 
@@ -73,7 +77,7 @@ class ResponsesNative:
         if self._reasons:
             _ask_for_reasoning(sent)
         if given(sent, "input") and bytes(sent["input"]).find(b'"reasoning"') >= 0:
-            sent["input"] = _legible(sent["input"])
+            sent["input"] = _legible(sent["input"], self._origin)
         return [sent]
 
     def reply(self, bodies: Sequence[bytes], watches: Sequence[Watch]) -> bytes:
@@ -110,18 +114,26 @@ def _ask_for_reasoning(sent: Document) -> None:
         sent["include"] = document.raw([*asked, ENCRYPTED])
 
 
-def _legible(raw: msgspec.Raw) -> msgspec.Raw:
-    """The input without reasoning of which only a name or a summary is left: OpenAI answers 404 to that."""
+def _legible(raw: msgspec.Raw, origin: str) -> msgspec.Raw:
+    """The input with what ``origin`` had made, and without reasoning that it cannot read.
+
+    That is another's, or has only a name or a summary left, which OpenAI answers with 404.
+    """
     if memoryview(raw)[0] != ord("["):
         return raw
     items = document.elements(raw)
-    legible = [item for item in items if not _bare(item)]
-    return raw if len(legible) == len(items) else document.raw(legible)
+    legible = [read for item in items if (read := _read(item, origin)) is not None]
+    same = len(legible) == len(items) and all(map(is_, legible, items))
+    return raw if same else document.raw(legible)
 
 
-def _bare(raw: msgspec.Raw) -> bool:
+def _read(raw: msgspec.Raw, origin: str) -> msgspec.Raw | None:
     try:
         item = msgspec.json.decode(raw, type=_Item)
     except UNREADABLE:
-        return False
-    return item.type == "reasoning" and not item.encrypted_content
+        return raw
+    if item.type != "reasoning":
+        return raw
+    if ours(item.encrypted_content):
+        return opened(item.encrypted_content, origin)
+    return raw if item.encrypted_content else None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 import msgspec
 
@@ -18,13 +18,21 @@ from writingmate.wire import sse
 _RATE_LIMITED = 429
 
 
+class Whose(Protocol):
+    """Whose stream it is."""
+
+    def over(self, response: dict[str, Any], made: Items) -> bytes:
+        """The bytes of a response that is over."""
+
+
 class ResponsesStream:
     """The one leg of a streamed response. Its last event waits in `closing` until the request is settled."""
 
-    def __init__(self, echo: Echo, custom: frozenset[str], watched: Watch) -> None:
+    def __init__(self, codec: Whose, echo: Echo, made: Items, watched: Watch) -> None:
+        self._codec = codec
         self._echo = echo
         self._watch = watched
-        self._items = Items(echo.name, custom)
+        self._items = made
         self._number = 0
         self._begun = False
         self._reason: object = None
@@ -47,7 +55,8 @@ class ResponsesStream:
     def closing(self) -> bytes:
         """``response.completed`` or ``response.incomplete``, with everything in it."""
         response = self._echo.over(self._items.output(), self._reason, self._watch.usage)
-        return self._last([(f"response.{response['status']}", {"response": response})])
+        told = msgspec.Raw(self._codec.over(response, self._items))
+        return self._last([(f"response.{response['status']}", {"response": told})])
 
     def failure(self, error: ApiError) -> bytes:
         """An error in both of its published forms, then ``response.failed``."""
@@ -57,7 +66,7 @@ class ResponsesStream:
         events: list[Event] = [
             *self._beginning(),
             ("error", told | {"error": {"type": error.type, **told}}),
-            ("response.failed", {"response": failed}),
+            ("response.failed", {"response": msgspec.Raw(self._codec.over(failed, self._items))}),
         ]
         return self._last(events)
 

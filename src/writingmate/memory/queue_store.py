@@ -28,10 +28,12 @@ from sqlalchemy import (
 )
 
 from writingmate.storage.engine import Database
-from writingmate.storage.tables import nodes, response_events, responses
+from writingmate.storage.tables import nodes, response_events, response_items, responses
 
 OPEN: Final = ("queued", "in_progress")
 """Statuses of a response that is still to come."""
+LONGEST: Final = 64
+"""Characters of a response's id."""
 PAGE: Final = 100
 """Responses that are deleted in one transaction, so that requests never wait long behind it."""
 BATCHES: Final = 32
@@ -43,6 +45,16 @@ class ResponseKey(NamedTuple):
 
     workspace_id: str
     response_id: str
+
+    @property
+    def possible(self) -> bool:
+        """Whether there can be such a row: an id may be whatever somebody sends."""
+        return is_name(self.response_id, LONGEST)
+
+
+def is_name(text: str, longest: int) -> bool:
+    """Whether a text can be the id of something, and may be asked a database for."""
+    return 0 < len(text) <= longest and text.isascii() and text.isprintable()
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,9 +159,11 @@ class QueueStore:
     async def page(self, key: ResponseKey, number: int) -> Page | None:
         """A response and its events from the one of ``number`` on, at most some rows; None if there is none.
 
-        What the row of that one holds before it comes too.
+        What the row of that one holds before it comes too. What has expired is not there any more.
         """
-        return await self._database.read(partial(_page, key=key, number=number))
+        if not key.possible:
+            return None
+        return await self._database.read(partial(_page, key=key, number=number, now=self._now()))
 
     async def delete_expired(self) -> int:
         """Delete what has ended and is kept no longer, page by page; how many."""
@@ -254,11 +268,13 @@ def _last(connection: Connection, key: ResponseKey) -> Events | None:
     return None if row is None else Events(row.first, row.sealed)
 
 
-def _page(connection: Connection, key: ResponseKey, number: int) -> Page | None:
+def _page(connection: Connection, key: ResponseKey, number: int, now: float) -> Page | None:
     row = connection.execute(
-        select(responses.c.background, responses.c.status, responses.c.response).where(_of(key))
+        select(
+            responses.c.background, responses.c.status, responses.c.response, responses.c.expires_at
+        ).where(_of(key))
     ).first()
-    if row is None:
+    if row is None or (row.expires_at <= now and row.status not in OPEN):
         return None
     table = response_events.c
     start = select(func.max(table.first)).where(_events_of(key), table.first <= number).scalar_subquery()
@@ -291,5 +307,9 @@ def _delete_page(connection: Connection, now: float) -> int:
     for row in page:
         key = ResponseKey(row.workspace_id, row.response_id)
         connection.execute(delete(response_events).where(_events_of(key)))
+        names = response_items.c
+        connection.execute(
+            delete(response_items).where(names.workspace_id == key[0], names.response_id == key[1])
+        )
         connection.execute(delete(responses).where(_of(key)))
     return len(page)

@@ -160,6 +160,8 @@ class Batch:
         held = self._held.get(request) if fresh is None else fresh.messages
         if held is None:
             return self._settled_before(request, command)
+        if command.keep is not None:
+            self._rows.keep(command.keep)
         usage, messages, flags = _charge(command, held)
         self._counters.settle(command.limits, held, messages)
         self._record(command, usage, messages, held, flags)
@@ -176,6 +178,8 @@ class Batch:
         entry = self._rows.entry(request)
         if entry is None:
             return AlreadySettled(f"No hold of request {request[1]} is open.")
+        if command.keep is not None:
+            self._rows.keep(command.keep)
         flags = frozenset(entry.flags.split())
         return Receipt(request[1], entry.messages, entry.usage, flags, self._counters.room(command.limits))
 

@@ -116,6 +116,42 @@ class QueuedRow(NamedTuple):
     events: bytes | None
 
 
+class TurnRow(NamedTuple):
+    """A row of `responses` that is written when it is over; the sealed columns are sealed already."""
+
+    workspace_id: str
+    response_id: str
+    user_id: str
+    key_id: str
+    request_id: str
+    previous_response_id: str | None
+    status: str
+    created_at: float
+    expires_at: float
+    items: bytes
+    response: bytes
+
+
+class Renewal(NamedTuple):
+    """A response and all before it are kept until ``expires_at``, those that would go before ``least``."""
+
+    workspace_id: str
+    response_id: str
+    least: float
+    expires_at: float
+
+
+class Keep(NamedTuple):
+    """What is kept of a response, written with its settlement.
+
+    ``row`` is None for one of the background, which has its row. ``named`` are rows of `response_items`.
+    """
+
+    row: TurnRow | None
+    named: tuple[tuple[str, str, str], ...] = ()
+    renewal: Renewal | None = None
+
+
 class Task(NamedTuple):
     """One attempt at a background response: it is queued with the hold and ends with the settlement.
 
@@ -154,7 +190,7 @@ class Closing:
     """Settle a hold: ``usage`` is None if nothing usable came of the request.
 
     ``answer`` is stored for the ``claim`` of the request, if it has one; without an answer the claim
-    is given up, and a task stays as it is.
+    is given up, and a task stays as it is. ``keep`` is what is kept of a response besides.
     """
 
     row: HoldRow
@@ -164,6 +200,7 @@ class Closing:
     limits: tuple[Limit, ...] = ()
     claim: Claim | Task | None = None
     answer: bytes | Ending | None = None
+    keep: Keep | None = None
 
 
 @dataclass(slots=True)

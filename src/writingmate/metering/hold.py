@@ -9,7 +9,7 @@ from typing import Final, Self
 
 from writingmate.errors import Unavailable
 from writingmate.metering.books import Answer
-from writingmate.metering.commands import Closing, Command, Ending, Opening
+from writingmate.metering.commands import Closing, Command, Ending, Keep, Opening
 from writingmate.storage.writer import Uncertain, Writer
 from writingmate.types import Admission, Rate, Receipt, Usage
 
@@ -81,15 +81,15 @@ class Hold:
         """Note that another route than the held one is called: the entry will name it."""
         self._row = self._row._replace(provider=provider, upstream_model=upstream_model)
 
-    async def settle(self, answer: bytes | Ending | None = None) -> Receipt:
+    async def settle(self, answer: bytes | Ending | None = None, keep: Keep | None = None) -> Receipt:
         """Write the entry and release the rest; the receipt, once it is on disk.
 
-        ``answer`` is stored with it for the request's claim, if it has one. Nothing observed costs
-        nothing (``failed``). Further calls give the same receipt. Raises Unavailable if the database is
-        out of reach: then it is written as soon as it is back.
+        ``answer`` is stored with it for the request's claim, if it has one, and so is what is to ``keep``
+        of a response. Nothing observed costs nothing (``failed``). Further calls give the same receipt.
+        Raises Unavailable if the database is out of reach: then it is written as soon as it is back.
         """
         if self._settlement is None or _unanswered(self._settlement):
-            self._settlement = self._writer.submit(self._closing(answer), owed=True)
+            self._settlement = self._writer.submit(self._closing(answer, keep), owed=True)
         receipt = await self._settlement
         if not isinstance(receipt, Receipt):
             raise TypeError(f"A settlement was answered {receipt!r}.")
@@ -134,11 +134,18 @@ class Hold:
         with contextlib.suppress(Unavailable):  # the writer is closed: the sweep settles it
             self._writer.post(self._closing())
 
-    def _closing(self, answer: bytes | Ending | None = None) -> Closing:
+    def _closing(self, answer: bytes | Ending | None = None, keep: Keep | None = None) -> Closing:
         opening = self._opening
         flags = frozenset({*self._flags, "estimated"} if self._estimated else self._flags)
         return Closing(
-            self._row, self._usage, flags, self._upstream_request_id, opening.limits, opening.claim, answer
+            self._row,
+            self._usage,
+            flags,
+            self._upstream_request_id,
+            opening.limits,
+            opening.claim,
+            answer,
+            keep,
         )
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from typing import NamedTuple, Protocol, TypeAlias
 
-from writingmate.metering.commands import Claim, Ending, EntryRow, HoldRow, QueuedRow, RequestKey, Task
+from writingmate.metering.commands import Claim, Ending, EntryRow, HoldRow, Keep, QueuedRow, RequestKey, Task
 from writingmate.metering.rates import Recent
 from writingmate.metering.windows import WindowKey
 
@@ -54,6 +54,9 @@ class Rows(Protocol):
 
     def end(self, task: Task, ending: Ending) -> None:
         """End a response of the background, unless it is another attempt's by now or was cancelled."""
+
+    def keep(self, keep: Keep) -> None:
+        """Keep a response, unless that was done before, and the conversation that it goes on for longer."""
 
     def entry(self, key: RequestKey) -> EntryRow | None:
         """A request's entry, if it is settled."""

@@ -12,9 +12,9 @@ from typing import Any, Final, get_type_hints
 import msgspec
 import psycopg
 
-from writingmate.metering import tasks
+from writingmate.metering import tasks, turns
 from writingmate.metering.claims import statements
-from writingmate.metering.commands import Claim, Ending, EntryRow, HoldRow, QueuedRow, RequestKey, Task
+from writingmate.metering.commands import Claim, Ending, EntryRow, HoldRow, Keep, QueuedRow, RequestKey, Task
 from writingmate.metering.rates import NONE, Recent
 from writingmate.metering.rows import Count, CountKey
 from writingmate.metering.windows import WindowKey
@@ -90,6 +90,8 @@ RECENT: Final = {
 LOCK_CLAIM: Final = "SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))"
 CLAIMS: Final = statements("%s")
 TASKS: Final = tasks.statements("%s")
+# Whoever has locked a row of a conversation is keeping it, or is rid of it: nobody waits for it.
+TURNS: Final = turns.statements("%s", " FOR UPDATE OF responses SKIP LOCKED")
 BEAT: Final = (
     f"INSERT INTO nodes (node_id, started_at, heartbeat_at, lease_seconds) SELECT %s, now, now, %s"  # noqa: S608  # our own text
     f" FROM (SELECT {_NOW} AS now) AS clock ON CONFLICT (node_id) DO UPDATE SET"
@@ -161,6 +163,15 @@ class PostgresRows:
     def end(self, task: Task, ending: Ending) -> None:
         """In one statement."""
         self._run(TASKS.end, *tasks.ended(task, ending))
+
+    def keep(self, keep: Keep) -> None:
+        """A statement for each row that is written, and one for the conversation."""
+        if keep.row is not None:
+            self._run(TURNS.keep, *keep.row)
+        for name in keep.named:
+            self._run(TURNS.name, *turns.naming(name))
+        if keep.renewal is not None:
+            self._run(TURNS.renew, *turns.renewed(keep.renewal))
 
     def entry(self, key: RequestKey) -> EntryRow | None:
         """By its whole key."""

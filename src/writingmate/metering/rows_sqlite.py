@@ -8,9 +8,9 @@ from itertools import chain, groupby
 from operator import itemgetter
 from typing import Final, TypeVar
 
-from writingmate.metering import tasks
+from writingmate.metering import tasks, turns
 from writingmate.metering.claims import statements
-from writingmate.metering.commands import Claim, Ending, EntryRow, HoldRow, QueuedRow, RequestKey, Task
+from writingmate.metering.commands import Claim, Ending, EntryRow, HoldRow, Keep, QueuedRow, RequestKey, Task
 from writingmate.metering.rates import NONE, Recent
 from writingmate.metering.rows import Count, CountKey
 from writingmate.metering.windows import WindowKey
@@ -62,6 +62,7 @@ RECENT: Final = {
 }
 CLAIMS: Final = statements("?")
 TASKS: Final = tasks.statements("?")
+TURNS: Final = turns.statements("?")
 BEAT: Final = (
     "INSERT INTO nodes (node_id, started_at, heartbeat_at, lease_seconds) VALUES (?, ?, ?, ?)"
     " ON CONFLICT (node_id) DO UPDATE SET"
@@ -136,6 +137,15 @@ class SqliteRows:
     def end(self, task: Task, ending: Ending) -> None:
         """In one statement."""
         self._cursor.execute(TASKS.end, tasks.ended(task, ending))
+
+    def keep(self, keep: Keep) -> None:
+        """A statement for each row that is written, and one for the conversation."""
+        if keep.row is not None:
+            self._cursor.execute(TURNS.keep, keep.row)
+        for name in keep.named:
+            self._cursor.execute(TURNS.name, turns.naming(name))
+        if keep.renewal is not None:
+            self._cursor.execute(TURNS.renew, turns.renewed(keep.renewal))
 
     def entry(self, key: RequestKey) -> EntryRow | None:
         """By its whole key."""

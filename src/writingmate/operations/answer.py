@@ -207,10 +207,12 @@ class Answer:
     async def _settle(self, last: bytes | None) -> Receipt:
         """``last`` is what the answer will end with; None if it is no answer to keep."""
         await self._observe()
-        kept = None
+        kept, keep, answered = None, None, self._exchange.answered
         if self._keeping is not None and last is not None:
-            kept = await self._keeping.kept(self._headers(None), last)
-        self._receipt = await self._hold.settle(kept)
+            kept = await self._keeping.kept(self._headers(None), last, answered)
+        if answered is not None and self._order.said is not None:
+            keep = await self._order.said.keep(self._principal, self._hold.request_id, answered)
+        self._receipt = await self._hold.settle(kept, keep)
         metrics.messages(self._receipt.messages)
         return self._receipt
 

@@ -9,8 +9,8 @@ from writingmate.dialects.responses_background import Resource
 from writingmate.errors import ClientLeft, UpstreamBroken, WritingmateError
 from writingmate.memory.queue_store import QueueStore, ResponseKey
 from writingmate.metering.commands import Ending, Task
-from writingmate.operations.background_seal import Sealing
 from writingmate.operations.journal import Journal
+from writingmate.operations.response_seal import Sealing
 from writingmate.telemetry import log
 from writingmate.wire import document, sse
 
@@ -70,11 +70,11 @@ class Attempt:
             self.back = back
             self._stopped.set()
 
-    async def kept(self, headers: Mapping[str, str], last: bytes) -> Ending | None:
+    async def kept(self, headers: Mapping[str, str], last: bytes, answered: bytes | None) -> Ending | None:
         """The end of the response, with every event before its last one written."""
-        del headers
+        del headers, last
         try:
-            status, body = self._resource.ended(_body(last) if self.journal is not None else last)
+            status, body = self._resource.ended(answered or b"")
             sealed = await self._sealing.closed(self.key, "response", body)
         except WritingmateError as error:
             log.failure("response_not_kept", error, request_id=self.request_id)

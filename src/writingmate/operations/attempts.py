@@ -16,10 +16,10 @@ from writingmate.errors import ApiError, ServerError, StalePrincipal, Unavailabl
 from writingmate.memory.queue_store import QueueStore, ResponseKey, Waiting
 from writingmate.metering.commands import Task
 from writingmate.operations.attempt import Attempt
-from writingmate.operations.background_seal import Sealing
 from writingmate.operations.client import Client, Request
 from writingmate.operations.follow import Following
 from writingmate.operations.journal import Journal
+from writingmate.operations.response_seal import Sealing
 from writingmate.telemetry import log
 from writingmate.types import DialectName, Principal
 

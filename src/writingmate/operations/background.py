@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import time
 
+from writingmate.dialects import responses_reasoning
 from writingmate.dialects.exchange import GRAMMARS
 from writingmate.dialects.grammar import given, on
 from writingmate.dialects.responses_background import Numbering, Resource
@@ -18,9 +19,10 @@ from writingmate.memory.queue_store import QueueStore, ResponseKey
 from writingmate.metering.commands import Claim, QueuedRow, Task
 from writingmate.operations.attempt import Attempt
 from writingmate.operations.attempts import Attempts, Generation, our_fault
-from writingmate.operations.background_seal import Sealing
 from writingmate.operations.client import Client, Request
+from writingmate.operations.conversations import Conversations
 from writingmate.operations.follow import Following
+from writingmate.operations.response_seal import Sealing
 from writingmate.types import Principal
 from writingmate.wire import document
 from writingmate.wire.document import Document
@@ -35,7 +37,7 @@ class Background:
         store: the queue.
         sealing: for what is stored.
         following: streams of events.
-        seconds: how long a response is kept.
+        conversations: what its requests go on.
     """
 
     def __init__(  # each is a part that the composition root chooses
@@ -45,14 +47,14 @@ class Background:
         store: QueueStore,
         sealing: Sealing,
         following: Following,
-        seconds: float,
+        conversations: Conversations,
     ) -> None:
         self._generate = generate
         self._attempts = attempts
         self._store = store
         self._sealing = sealing
         self._following = following
-        self._seconds = seconds
+        self._conversations = conversations
 
     async def run(self, principal: Principal, request: Request, client: Client) -> None:
         """Answer one request for a response, in the background or not. Raises ApiError and StalePrincipal."""
@@ -87,7 +89,8 @@ class Background:
             if page is None:
                 raise self._following.unknown(response_id)
             body = await self._sealing.opened(key, "response", page.response)
-        await client.reply(200, {"x-writingmate-workspace": principal.workspace_id}, body)
+        shown = responses_reasoning.shown(body, included=False)
+        await client.reply(200, {"x-writingmate-workspace": principal.workspace_id}, shown)
 
     async def _accept(self, asked: Document, principal: Principal, request: Request, client: Client) -> None:
         streamed = on(asked, "stream")
@@ -123,6 +126,7 @@ class Background:
         """The attempt of the request itself, with the row that its hold writes."""
         key = ResponseKey(principal.workspace_id, resource.response_id)
         numbering = Numbering(resource, 0)
+        said = await self._conversations.own(principal.workspace_id, asked)
         events = await self._sealing.packed(key, 0, numbering.opening()) if streamed else None
         body = resource.state("queued")
         now = time.time()
@@ -133,8 +137,8 @@ class Background:
             request.id,
             _text(asked, "previous_response_id"),
             now,
-            now + self._seconds,
-            await self._sealing.closed(key, "items", bytes(asked.get("input", b"[]"))),
+            now + self._conversations.seconds,
+            await self._sealing.closed(key, "items", said),
             await self._sealing.closed(key, "response", body),
             await self._sealing.closed(key, "request", request.body),
             self._attempts.node.node_id,
@@ -143,7 +147,8 @@ class Background:
         claim, answer = None, None
         if request.keeping is not None and isinstance(request.keeping.claim, Claim):
             claim = request.keeping.claim
-            kept = await request.keeping.kept({"x-writingmate-workspace": principal.workspace_id}, body)
+            headers = {"x-writingmate-workspace": principal.workspace_id}
+            kept = await request.keeping.kept(headers, body, None)
             answer = kept if isinstance(kept, bytes) else None
         task = Task(*key, request.id, row, claim, answer)
         return self._attempts.made(task, resource, numbering if streamed else None)

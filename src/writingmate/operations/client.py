@@ -16,11 +16,13 @@ class Keeping(Protocol):
     def claim(self) -> Claim | Task:
         """To be taken with the hold."""
 
-    async def kept(self, headers: Mapping[str, str], last: bytes) -> bytes | Ending | None:
+    async def kept(
+        self, headers: Mapping[str, str], last: bytes, answered: bytes | None
+    ) -> bytes | Ending | None:
         """What is to be settled with: the answer as it will have been sent, None if it cannot be kept.
 
         ``headers`` are the answer's but for what the receipt tells; ``last`` is its body, or what ends
-        its stream.
+        its stream; ``answered`` is the response object, where it is one.
         """
 
 

@@ -11,11 +11,11 @@ from collections.abc import Mapping
 from contextlib import suppress
 from typing import Final
 
-from writingmate.dialects import responses_background
+from writingmate.dialects import responses_background, responses_reasoning
 from writingmate.errors import InvalidRequest, NotFound
 from writingmate.memory.queue_store import OPEN, Page, QueueStore, ResponseKey
-from writingmate.operations.background_seal import Sealing
 from writingmate.operations.client import Client, Request
+from writingmate.operations.response_seal import Sealing
 from writingmate.types import Principal
 from writingmate.wire import sse
 
@@ -35,13 +35,16 @@ class Following:
         for event in self._waiting.get(key, ()):
             event.set()
 
-    async def show(self, response_id: str, principal: Principal, _: Request, client: Client) -> None:
+    async def show(
+        self, response_id: str, include: frozenset[str], principal: Principal, _: Request, client: Client
+    ) -> None:
         """``GET /responses/{id}``. Raises ApiError."""
         key = ResponseKey(principal.workspace_id, response_id)
         page = await self._store.page(key, 0)
         if page is None:
             raise self.unknown(response_id)
-        body = await self._sealing.opened(key, "response", page.response)
+        kept = await self._sealing.opened(key, "response", page.response)
+        body = responses_reasoning.shown(kept, included=responses_reasoning.ENCRYPTED in include)
         await client.reply(200, {"x-writingmate-workspace": principal.workspace_id}, body)
 
     async def resume(
@@ -108,7 +111,8 @@ class Following:
         """The event that ends the stream where it was not written: the process died, or it was cancelled."""
         if not last or sse.name(last) in responses_background.FINAL:
             return b""
-        response = await self._sealing.opened(key, "response", page.response)
+        kept = await self._sealing.opened(key, "response", page.response)
+        response = responses_reasoning.shown(kept, included=False)
         return responses_background.ending(page.status, number + 1, response)
 
 

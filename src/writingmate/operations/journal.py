@@ -9,7 +9,7 @@ from typing import Final
 from writingmate.dialects.responses_background import Numbering
 from writingmate.errors import Unavailable, WritingmateError
 from writingmate.memory.queue_store import QueueStore, ResponseKey
-from writingmate.operations.background_seal import Sealing
+from writingmate.operations.response_seal import Sealing
 from writingmate.telemetry import log
 
 PAUSE: Final = 0.05

@@ -12,10 +12,12 @@ from writingmate.catalog.resolve import Catalog
 from writingmate.dialects import abilities, attachments, demand, quirks_rows
 from writingmate.dialects.completions import choices_asked
 from writingmate.dialects.exchange import GRAMMARS, Exchange, readable
+from writingmate.dialects.responses_history import placed
 from writingmate.errors import InvalidRequest, UnsupportedParameter
 from writingmate.metering.limits import limits
 from writingmate.metering.prompts.careful import Careful, careful
 from writingmate.operations.body_limit import check_body
+from writingmate.operations.conversations import Conversations, Said
 from writingmate.operations.own_routes import OwnRoutes
 from writingmate.types import DialectName, Endpoint, Estimate, Limit, Model, Plan, Principal, Route
 from writingmate.wire import document
@@ -40,7 +42,8 @@ class Order:
     ``own_key`` is the caller's own key of the route's provider, where it goes out with that; it has
     no other routes. ``further`` are those to try after ``route``, in order.
     ``passed`` are headers of the client's for a provider of the same dialect.
-    ``identity`` is what ids in the answer are made from, where that is not the request's own.
+    ``identity`` is what ids in the answer are made from, where that is not the request's own. ``said`` is
+    what a response's request says itself; what was before stands in ``asked``.
     """
 
     dialect: DialectName
@@ -54,6 +57,7 @@ class Order:
     further: tuple[Route, ...] = ()
     identity: str = ""
     passed: Mapping[str, str] = field(default_factory=dict)
+    said: Said | None = None
 
     def onward(self) -> Iterator[Order]:
         """The same by each of the further routes."""
@@ -83,6 +87,12 @@ class Order:
         Raises UnsupportedParameter if the provider's dialect cannot express something, or the model there
         would ignore it.
         """
+        try:
+            return self._exchange(request_id, max_tokens)
+        except InvalidRequest as error:
+            raise _placed(error, self.said) from None
+
+    def _exchange(self, request_id: str, max_tokens: int | None) -> Exchange:
         exchange = Exchange.begin(
             self.dialect,
             self.asked,
@@ -94,6 +104,7 @@ class Order:
             max_tokens=max_tokens,
             cap=self.model.max_output_tokens,
             quirks=quirks_rows.of(self.route),
+            provider=self.route.provider.name,
         )
         if self.route.lacks and exchange.legs[0].dialect == "chat":
             abilities.refuse(self.route.lacks, self.read, self.dialect)
@@ -154,6 +165,7 @@ class Orders:
     catalog: Catalog
     plan_of: Callable[[Principal], Plan]
     own: OwnRoutes
+    conversations: Conversations
 
     async def take(self, dialect: DialectName, principal: Principal, body: bytes) -> Order:
         """Read a request's body. Raises ApiError, in the order of WIRE §2.3: size, shape, model, plan.
@@ -164,8 +176,16 @@ class Orders:
         check_body(plan, len(body))
         asked = document.parse(body)
         GRAMMARS[dialect].check(asked)
-        read = readable(dialect, asked)
+        said = None
+        if dialect == "responses":
+            asked, said = await self.conversations.whole(principal.workspace_id, asked)
+        try:
+            read = readable(dialect, asked)
+        except InvalidRequest as error:
+            raise _placed(error, said) from None
         size = len(body) if read is asked else max(len(body), len(document.encode(read)))
+        if said is not None:
+            size = max(size, len(memoryview(asked.get("input", b""))))
         byok = principal.byok and plan.byok
         slug = document.value(asked["model"])
         if dialect == "messages":
@@ -175,8 +195,8 @@ class Orders:
         against = limits(principal, plan, model.tier, time(), byok=own is not None)
         if own is None:
             first, further = model.routes[0], model.routes[1:]
-            return Order(dialect, asked, read, size, model, first, against, None, further)
-        return Order(dialect, asked, read, size, model, own, against, own.provider.api_key)
+            return Order(dialect, asked, read, size, model, first, against, None, further, said=said)
+        return Order(dialect, asked, read, size, model, own, against, own.provider.api_key, said=said)
 
 
 def passed_on(headers: Mapping[bytes, bytes]) -> dict[str, str]:
@@ -194,3 +214,7 @@ def passed_on(headers: Mapping[bytes, bytes]) -> dict[str, str]:
         if text:
             passed[name.decode()] = text
     return passed
+
+
+def _placed(error: InvalidRequest, said: Said | None) -> InvalidRequest:
+    return error if said is None or not said.before else placed(error, said.before)

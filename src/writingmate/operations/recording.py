@@ -38,8 +38,9 @@ class Recording:
         """Taken with the request's hold."""
         return self._claim
 
-    async def kept(self, headers: Mapping[str, str], last: bytes) -> bytes | None:
+    async def kept(self, headers: Mapping[str, str], last: bytes, answered: bytes | None) -> bytes | None:
         """The answer as it is stored; None if it is too large or cannot be sealed, which is logged."""
+        del answered
         if self._size + len(last) > MOST_BYTES:
             return None
         lasting = {name: value for name, value in headers.items() if not name.startswith(RATES)}

@@ -189,6 +189,14 @@ class Settings:
     idempotency_hours: Annotated[
         float, Meta(gt=0, le=720, description="Hours that an answer is kept for its `Idempotency-Key`.")
     ] = 24.0
+    responses_days: Annotated[
+        int,
+        Meta(
+            ge=0,
+            le=36_500,
+            description="Days that responses are kept after their conversation's last turn; 0 keeps none.",
+        ),
+    ] = 30
     background_at_once: Annotated[
         int, Meta(ge=1, le=10_000, description="Background responses that a process runs at the same time.")
     ] = 16

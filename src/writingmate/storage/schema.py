@@ -9,7 +9,7 @@ from sqlalchemy import column, inspect, select, table
 from writingmate.errors import ConfigurationError
 from writingmate.storage.engine import Database
 
-HEAD: Final = "0003"
+HEAD: Final = "0004"
 VERSION_TABLE: Final = "schema_revision"
 
 _version = table(VERSION_TABLE, column("version_num"))

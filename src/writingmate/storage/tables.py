@@ -276,6 +276,16 @@ response_events = Table(
     Column("sealed", LargeBinary, nullable=False),
 )
 
+# Which response an output item is of, where its id does not say so: it is a provider's own.
+response_items = Table(
+    "response_items",
+    metadata,
+    Column("workspace_id", String(40), primary_key=True),
+    Column("item_id", String(128), primary_key=True),
+    Column("response_id", String(64), primary_key=True),
+    Index(None, "workspace_id", "response_id"),
+)
+
 daily_message_count = Table(
     "daily_message_count",
     metadata,
@@ -289,23 +299,7 @@ daily_message_count = Table(
 )
 
 __all__ = [
-    "answers",
-    "credentials",
-    "daily_message_count",
-    "developer_keys",
-    "entries",
-    "holds",
-    "invitations",
-    "memberships",
-    "metadata",
-    "nodes",
-    "response_events",
-    "responses",
-    "revisions",
-    "rolled_windows",
-    "rollups",
-    "signing_keys",
-    "users",
-    "windows",
-    "workspaces",
-]
+    "answers", "credentials", "daily_message_count", "developer_keys", "entries", "holds", "invitations",
+    "memberships", "metadata", "nodes", "response_events", "response_items", "responses", "revisions",
+    "rolled_windows", "rollups", "signing_keys", "users", "windows", "workspaces",
+]  # fmt: skip

@@ -23,6 +23,7 @@ from writingmate.storage.tables import (
     invitations,
     memberships,
     response_events,
+    response_items,
     responses,
     users,
     workspaces,
@@ -183,7 +184,7 @@ def remove(connection: Connection, workspace_id: str, *, by: str | None, now: fl
         .values(revoked_at=now)
     ).rowcount
     send_home(connection, workspace_id)
-    for table in (memberships, invitations, answers, response_events, responses, workspaces):
+    for table in (memberships, invitations, answers, response_events, response_items, responses, workspaces):
         connection.execute(delete(table).where(table.c.workspace_id == workspace_id))
     return revoked
 

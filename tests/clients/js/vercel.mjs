@@ -47,4 +47,7 @@ await streamed.consumeStream();
 seen.tools_streamed = [await streamed.text, looked(await streamed.steps)];
 const schema = z.object({ name: z.string(), inhabitants: z.number().int() });
 seen.object = (await generateObject({ ...common, schema, prompt: "Where?" })).object;
+const said = [{ role: "user", content: prompt }, ...loop.response.messages];
+const messages = [...said, { role: "user", content: "Reply with exactly: AGAIN" }];
+seen.again = (await generateText({ ...common, messages })).text; // over responses it only names what it was told
 console.log(JSON.stringify(seen));

@@ -138,6 +138,16 @@ const cases = {
     return (await client.responses.parse({ model, input: "Where?", text })).output_parsed;
   },
   async response_kept() {
+    const first = await client.responses.create({ model, input: "Reply with exactly: ONE" });
+    const stream = client.responses.stream({ model, input: "Reply with exactly: TWO", previous_response_id: first.id });
+    const second = await stream.finalResponse();
+    const listed = [];
+    for await (const item of client.responses.inputItems.list(second.id, { limit: 1, order: "asc" })) listed.push(item.role);
+    const same = (await client.responses.retrieve(second.id)).output_text === second.output_text;
+    await client.responses.delete(first.id);
+    return { texts: [first.output_text, second.output_text], listed, same };
+  },
+  async response_not_kept() {
     await client.responses.create({ model, input: "hello", previous_response_id: "resp_1" });
   },
   async no_such_key() {

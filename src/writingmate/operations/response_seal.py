@@ -1,10 +1,10 @@
-"""What is kept of a background response, sealed for its own row and column only."""
+"""What is kept of a response, sealed for its own row and column only."""
 
 from __future__ import annotations
 
 import asyncio
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import partial
 from typing import Final
 
@@ -32,6 +32,12 @@ class Sealing:
         """What was closed."""
         return await _run(partial(self._open, _context(key, column), sealed), len(sealed) * 8)
 
+    async def unsealed(
+        self, sealed: Iterable[tuple[ResponseKey, str, bytes]], most: int
+    ) -> list[bytes] | None:
+        """What was closed of many columns, in one go; None if it is more than ``most`` bytes together."""
+        return await asyncio.to_thread(self._open_all, list(sealed), most)
+
     async def packed(self, key: ResponseKey, first: int, frames: Sequence[bytes]) -> Events:
         """Whole events, the first of number ``first``. Raises a WritingmateError if it cannot be sealed."""
         plain = msgspec.msgpack.encode(frames)
@@ -44,9 +50,19 @@ class Sealing:
     def _close(self, context: bytes, plain: bytes) -> bytes:
         return self._seal.seal(zlib.compress(plain, _LEVEL), context)
 
-    def _open(self, context: bytes, sealed: bytes) -> bytes:
+    def _open_all(self, sealed: list[tuple[ResponseKey, str, bytes]], most: int) -> list[bytes] | None:
+        plain = []
+        for key, column, each in sealed:
+            plain.append(self._open(_context(key, column), each, most))
+            most -= len(plain[-1])
+            if most < 0:
+                return None
+        return plain
+
+    def _open(self, context: bytes, sealed: bytes, most: int = -1) -> bytes:
+        """With ``most`` no more than a byte beyond it."""
         try:
-            return zlib.decompress(self._seal.open(sealed, context))
+            return zlib.decompressobj().decompress(self._seal.open(sealed, context), most + 1)
         except (WritingmateError, zlib.error) as error:
             raise Unavailable(
                 "This response cannot be opened at the moment. Try again later; if it stays, the operator "
