@@ -109,7 +109,7 @@ def test_no_usage_is_said_if_one_call_had_none() -> None:
     body = exchange.reply([answer("a"), answer("b", usage=None)])
     assert "usage" not in msgspec.json.decode(body)
     assert exchange.usage is None
-    assert exchange.prompt_text() == "hi" * 2
+    assert exchange.unreported() == (Usage(3, 2), "hi", "b")
 
 
 @pytest.mark.parametrize(
@@ -167,7 +167,8 @@ def test_a_call_that_stops_early_breaks_the_stream(frames: list[bytes]) -> None:
         exchange.end(second)
     heard = bool(frames)
     assert exchange.usage == (None if heard else Usage(3, 2))
-    assert exchange.prompt_text() == "hi" * (1 + heard)
+    said = "a" if heard else ""
+    assert exchange.unreported() == (Usage(3, 2), "hi", said)
     failure = exchange.failure(BadGateway("The provider failed."))
     assert msgspec.json.decode(sse.data(failure))["error"]["type"] == "upstream_error"
 
@@ -189,7 +190,17 @@ def test_a_completion_has_a_call_for_each_choice_of_each_prompt() -> None:
     said = msgspec.json.decode(exchange.reply([answer(text) for text in "abcd"]))
     assert [(choice["index"], choice["text"]) for choice in said["choices"]] == list(enumerate("abcd"))
     assert said["usage"]["total_tokens"] == 20
-    assert exchange.prompt_text().count("p") == 2
+
+
+def test_what_is_not_reported_is_what_the_others_read_and_wrote() -> None:
+    exchange = begin(COMPLETION, "completions")
+    assert exchange.unreported() == (Usage(), "p\nq", "")
+    exchange.reply([answer("a"), answer("b", usage=None), answer("c", usage=None), answer("d", usage=None)])
+    known, prompt, text = exchange.unreported()
+    assert (known, prompt.count("p"), text) == (Usage(3, 2), 2, "bcd")
+    chat = begin(CHAT | {"n": 3})
+    chat.reply([answer(each, usage=None) for each in "abc"])
+    assert chat.unreported() == (Usage(), "hi" * 3, "abc")
 
 
 def test_a_streamed_completion_has_them_too() -> None:

@@ -215,16 +215,23 @@ class Exchange:
         return "".join(seen.text() for seen in self._watches)
 
     def prompt_text(self) -> str:
-        """The text of the prompt, and of what a model reads beside it: tools and the answer's format.
-
-        As often as it was read, where each choice is a call.
-        """
+        """The text of the prompt, and of what a model reads beside it: tools and the answer's format."""
         native = self._codec.target if isinstance(self._codec, ResponsesNative | AnthropicNative) else "chat"
-        text = prompt.text(readable(native, self._request))
-        if len(self.legs) == 1:
-            return text
-        heard = sum(seen.heard for seen in self._watches)
-        return text * max(1, -(-heard // demand.prompts(self._request)))
+        return prompt.text(readable(native, self._request))
+
+    def unreported(self) -> tuple[Usage, str, str]:
+        """Where not every leg's usage is known: the sum of those known, and the others' prompts and answers.
+
+        A prompt that several legs share was read by each; of several prompts the share is a guess.
+        """
+        known = [seen.usage for seen in self._watches if seen.heard and seen.usage is not None]
+        silent = [seen for seen in self._watches if seen.heard and seen.usage is None]
+        text = self.prompt_text()
+        if len(self.legs) > 1 and silent:
+            prompts = demand.prompts(self._request)
+            times, rest = divmod(len(silent), prompts)
+            text = text * times + text[: len(text) * rest // prompts]
+        return sum(known, Usage()), text, "".join(seen.text() for seen in silent)
 
 
 def _legs(

@@ -233,11 +233,11 @@ class Answer:
             wrote = max(begun.completion_tokens, await asyncio.to_thread(tokens.count, answer))
             self._hold.observe(replace(begun, completion_tokens=wrote), estimated=True)
             return
-        prompt = self._exchange.prompt_text()
+        reported, prompt, answer = self._exchange.unreported()
         # Should the count below be cancelled, this rough one stands: four bytes a token.
-        self._hold.observe(Usage(len(prompt) // 4, len(answer) // 4), estimated=True)
+        self._hold.observe(reported + Usage(len(prompt) // 4, len(answer) // 4), estimated=True)
         counted = await asyncio.to_thread(lambda: Usage(tokens.count(prompt), tokens.count(answer)))
-        self._hold.observe(counted, estimated=True)
+        self._hold.observe(reported + counted, estimated=True)
 
     async def account(self) -> None:
         """On the way out, whatever happened: what the provider may bill for is observed."""
