@@ -6,7 +6,7 @@ import itertools
 
 import msgspec
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.dialects.recordings import Recording, ending, recordings
@@ -38,7 +38,6 @@ def pieces(stream: bytes, at: list[int]) -> list[bytes]:
     return [stream[left:right] for left, right in itertools.pairwise(places)]
 
 
-@settings(deadline=None)
 @given(
     st.sampled_from(STREAMS), st.lists(st.integers(0, 5000), max_size=30), st.sampled_from([b"\n", b"\r\n"])
 )
@@ -79,7 +78,6 @@ def finished(answer: bytes) -> bool:
     return indexes == {choice["index"] for choice in choices if choice["finish_reason"]}
 
 
-@settings(deadline=None)
 @given(st.sampled_from(WHOLE), st.integers(0, 5000), st.binary(min_size=1, max_size=20))
 def test_rubbish_in_a_stream_raises_nothing_else(case: Recording, at: int, rubbish: bytes) -> None:
     replies = [[reply[: at % len(reply)] + rubbish + reply[at % len(reply) :]] for reply in case.replies]
