@@ -25,7 +25,7 @@ FINISHES = {
     "model_context_window_exceeded": "length",
 }
 #: Drawn from a list: trees that are built anew for each of thirty members take a second an example.
-ANYTHING = st.sampled_from(
+ANYTHING: st.SearchStrategy[Any] = st.sampled_from(
     [None, False, True, 0, -9, 7, 10**30, 0.5, "", "x", "end_turn", "{}", '{"a":', "\x00\ud7ff", [], [None],
      ["x"], {}, {"type": "text"}, {"type": None, "text": []}, {"content": [{"type": "text", "text": 1}]},
      {"usage": {"input_tokens": 3, "output_tokens": None}}, {"input_tokens": 3, "output_tokens": 2},
