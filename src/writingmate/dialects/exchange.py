@@ -21,12 +21,13 @@ from writingmate.dialects.anthropic_codec import AnthropicOverChat
 from writingmate.dialects.anthropic_native import AnthropicNative
 from writingmate.dialects.base import Codec, Leg, Spoke
 from writingmate.dialects.grammar import Grammar, on
+from writingmate.dialects.names import as_sent
 from writingmate.dialects.quirks import PLAIN, Quirks
 from writingmate.dialects.relay import PassThrough
 from writingmate.dialects.responses_codec import ResponsesOverChat
 from writingmate.dialects.responses_native import ResponsesNative
 from writingmate.dialects.responses_reading import read
-from writingmate.errors import ApiError
+from writingmate.errors import ApiError, InvalidRequest
 from writingmate.types import DialectName, Usage
 from writingmate.wire import document
 from writingmate.wire.document import Document
@@ -107,6 +108,8 @@ class Exchange:
     ) -> Exchange:
         """Plan the calls for a request that its grammar allows.
 
+        Raises UnsupportedParameter, naming the client's field, for what the provider or the model lacks.
+
         Args:
             dialect: the client's.
             request: the client's document.
@@ -119,9 +122,6 @@ class Exchange:
             cap: what the model writes at most, for dialects that must be told a limit.
             created: UNIX seconds that an answer of ours is made at, None for now.
             quirks: what is peculiar to the model at this provider.
-
-        Raises:
-            UnsupportedParameter: what the provider's dialect, or the model there, cannot express: ``param``.
         """
         spoke = None
         if "chat" not in spoken and dialect not in spoken:
@@ -141,6 +141,7 @@ class Exchange:
             codec,
             spoke,
             quirks,
+            sent=(dialect, request),
             model=model,
             streaming=streaming,
             stream_usage=stream_usage,
@@ -221,11 +222,12 @@ class Exchange:
         return text * max(1, -(-heard // demand.prompts(self._request)))
 
 
-def _legs(
+def _legs(  # noqa: PLR0913  # the same facts
     codec: Codec,
     spoke: Spoke | None,
     quirks: Quirks,
     *,
+    sent: tuple[DialectName, Document],
     model: str,
     streaming: bool,
     stream_usage: Literal["option", "always"],
@@ -240,11 +242,14 @@ def _legs(
             edits.ask_for_usage(outgoing, stream_usage)
         if max_tokens is not None and codec.target != "messages":
             edits.clamp(outgoing, codec.target, max_tokens)
-        if quirks is not PLAIN:
-            dropped |= dict.fromkeys(quirks.apply(outgoing, codec.target))
         target, place = codec.target, ""
-        if spoke is not None:
-            target, place = spoke.dialect, spoke.place(model, streaming=streaming)
-            outgoing = spoke.request(outgoing)  # noqa: PLW2901  # the same, translated
+        try:
+            if quirks is not PLAIN:
+                dropped |= dict.fromkeys(quirks.apply(outgoing, codec.target))
+            if spoke is not None:
+                target, place = spoke.dialect, spoke.place(model, streaming=streaming)
+                outgoing = spoke.request(outgoing)  # noqa: PLW2901  # the same, translated
+        except InvalidRequest as refused:
+            raise as_sent(*sent, refused) from None
         legs.append(Leg(target, document.encode(outgoing), index, place))
     return tuple(legs), tuple(dropped)

@@ -191,7 +191,9 @@ def _output(asked: dict[str, Any]) -> dict[str, Any]:
     schema = described.get("schema") if isinstance(described, dict) else None
     if not isinstance(schema, dict):
         raise faults.missing("response_format.json_schema.schema")
-    return {"format": {"type": "json_schema", "schema": schema}}
+    # Anthropic has no place beside the schema for what the format is for.
+    told = {name: described[name] for name in ("description",) if described.get(name) and name not in schema}
+    return {"format": {"type": "json_schema", "schema": schema | told}}
 
 
 def _about(asked: dict[str, Any]) -> dict[str, Any]:
