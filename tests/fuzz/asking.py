@@ -19,6 +19,8 @@ from writingmate.errors import InvalidRequest
 from writingmate.metering import tokens
 from writingmate.wire import document
 
+#: Providers that have no place for a file's name.
+_LABELLESS = ("gemini",)
 CHANCE = st.randoms(note_method_calls=False, use_true_random=False)
 
 
@@ -27,12 +29,13 @@ def asked(pair: Pair, chance: random.Random) -> None:
     made = Asked(chance)
     request = {"model": "a/b", **REQUESTS[pair.dialect](made)}
     body = msgspec.json.encode(request)
+    model = chance.choice(pair.models)
     try:
-        exchange = begun(pair, body, chance)
+        exchange = begun(pair, body, model, chance)
     except InvalidRequest as error:
         refused = error
     else:
-        whole(made, request, exchange)
+        whole(made, request, exchange, model)
         counted(pair, made, body, exchange)
         return
     named = re.split(r"[.\[]", refused.param or "")[0]
@@ -43,17 +46,18 @@ def asked(pair: Pair, chance: random.Random) -> None:
     )
 
 
-def whole(made: Asked, request: Json, exchange: Exchange) -> None:
+def whole(made: Asked, request: Json, exchange: Exchange, model: str) -> None:
     """Nothing of it is missing, and the provider has nothing against it."""
     sent = [msgspec.json.decode(leg.body) for leg in exchange.legs]
     for leg, each in zip(exchange.legs, sent, strict=True):
-        fault = judges.FAULTS[leg.dialect](each) if leg.dialect in judges.FAULTS else None
+        fault = judges.FAULTS[leg.dialect](each, model) if leg.dialect in judges.FAULTS else None
         assert fault is None, (fault, each, request)
-    lost = marks.missing(made.marks.carried, sent)
+    labels = [] if exchange.legs[0].dialect in _LABELLESS else made.marks.labels
+    lost = marks.missing(made.marks.carried + labels, sent)
     assert lost == [], (lost, request, sent)
 
 
-def begun(pair: Pair, body: bytes, chance: random.Random) -> Exchange:
+def begun(pair: Pair, body: bytes, model: str, chance: random.Random) -> Exchange:
     """As a gateway begins it."""
     read = document.parse(body)
     GRAMMARS[pair.dialect].check(read)
@@ -61,7 +65,7 @@ def begun(pair: Pair, body: bytes, chance: random.Random) -> Exchange:
         pair.dialect,
         read,
         pair.spoken,
-        model=chance.choice(pair.models),
+        model=model,
         slug="a/b",
         request_id="req1",
         max_tokens=chance.choice((None, None, None, 1, 1500)),

@@ -16,7 +16,7 @@ from openai.types.chat.completion_create_params import (
 from openai.types.responses import Response, ResponseStreamEvent
 from pydantic import TypeAdapter, ValidationError
 
-from tests.fakes import anthropic_judge
+from tests.fakes import anthropic_judge, gemini_judge
 from writingmate.wire import sse
 
 Json = dict[str, Any]
@@ -98,7 +98,7 @@ _STREAMED: TypeAdapter[Any] = TypeAdapter(CompletionCreateParamsStreaming)
 _ELSEWHERE = ("service_tier", "reasoning_effort")
 
 
-def _chat_fault(request: Json) -> str | None:
+def _chat_fault(request: Json, _model: str) -> str | None:
     typed = {name: value for name, value in request.items() if name not in _ELSEWHERE}
     try:
         _read((_STREAMED if request.get("stream") else _WHOLE).validate_python(typed))
@@ -117,8 +117,9 @@ def _read(value: object) -> None:
             _read(member)
 
 
-#: What a provider's own types have against a request that a codec made, by its dialect.
-FAULTS: dict[str, Callable[[Json], str | None]] = {
+#: What a provider's own types have against a request that a codec made for a model, by its dialect.
+FAULTS: dict[str, Callable[[Json, str], str | None]] = {
     "chat": _chat_fault,
-    "messages": anthropic_judge.fault,
+    "messages": lambda request, _model: anthropic_judge.fault(request),
+    "gemini": gemini_judge.fault,
 }

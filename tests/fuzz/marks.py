@@ -13,13 +13,14 @@ from tests.fuzz.said import PIECES
 
 
 class Marks:
-    """Hands out texts, and remembers which of them have to arrive, and which the model reads."""
+    """Hands out texts, and remembers those that have to arrive, and those the model reads."""
 
     def __init__(self, chance: random.Random) -> None:
         self._chance = chance
         self._number = 0
         self.carried: list[str] = []
         self.read: list[str] = []
+        self.labels: list[str] = []
 
     def text(self) -> str:
         """A text of a prompt: it has to arrive, and counts as what the model reads."""
@@ -38,6 +39,11 @@ class Marks:
         self._number += 1
         made = f"w{self._number}w"
         self.carried.append(made)
+        return made
+
+    def label(self) -> str:
+        """A file's name, for which some providers have no place."""
+        self.labels.append(made := f"{self.name()[1:]}label")
         return made
 
     def payload(self) -> str:

@@ -84,7 +84,7 @@ def _content(asked: Asked, *, pictures: bool = False) -> Any:
         url = asked.marks.address() if asked.maybe(0.5) else _PNG + asked.marks.payload()
         parts.append({"type": "image_url", "image_url": {"url": url}})
     if pictures and asked.maybe(0.2):
-        file = {"filename": asked.marks.word(), "file_data": _PDF + asked.marks.payload()}
+        file = {"filename": asked.marks.label(), "file_data": _PDF + asked.marks.payload()}
         parts.append({"type": "file", "file": file})
     return parts
 
@@ -183,7 +183,7 @@ def _flat_content(asked: Asked, role: str) -> Any:
         url = asked.marks.address() if asked.maybe(0.5) else _PNG + asked.marks.payload()
         parts.append({"type": "input_image", "image_url": url, "detail": "auto"})
     if role in {"user", "tool"} and asked.maybe(0.2):
-        file = {"filename": asked.marks.word(), "file_data": _PDF + asked.marks.payload()}
+        file = {"filename": asked.marks.label(), "file_data": _PDF + asked.marks.payload()}
         parts.append({"type": "input_file", **file})
     return parts
 

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
-from tests.fuzz import vendor_responses
+from tests.fuzz import vendor_gemini, vendor_responses
 from tests.fuzz.said import Finish, Said
 from writingmate.types import Usage
 from writingmate.wire import sse
@@ -260,4 +260,5 @@ VENDORS: dict[str, Vendor] = {
     "completions": Completions(),
     "messages": Messages(),
     "responses": vendor_responses.Responses(),
+    "gemini": vendor_gemini.Gemini(),
 }

@@ -189,8 +189,13 @@ class Exchange:
 
     @property
     def usage(self) -> Usage | None:
-        """The sum over the legs so far; None if one of them answered and reported none."""
-        return watch.summed(self._watches)
+        """The sum over the legs so far; None if one of them answered and reported none.
+
+        Or if nothing is said to have been written though something was: it was reported before that.
+        """
+        found = watch.summed(self._watches)
+        early = found is not None and found.completion_tokens == 0 and self.observed_text()
+        return None if early else found
 
     @property
     def usage_so_far(self) -> Usage | None:
