@@ -72,6 +72,13 @@ def whole(dialect: str, answer: bytes) -> Heard:
     return heard
 
 
+def is_the_providers_fault(dialect: str, error: Json) -> bool:
+    """Whether a stream's error says that the provider failed, in the words of the dialect."""
+    if dialect == "messages":
+        return bool(error["type"] == "api_error" and error["message"])
+    return (error["type"], error["code"]) == ("upstream_error", "upstream_error") and bool(error["message"])
+
+
 def _chat_stream(heard: Heard, frames: list[bytes]) -> None:
     for said in _chunks(heard, frames):
         _note(heard, said.get("usage"))

@@ -76,6 +76,19 @@ VALUES: dict[str, dict[str, tuple[Any, ...]]] = {
         ),
         "truncation": ("auto", "disabled", None),
     },
+    "messages": {
+        "cache_control": ({"type": "ephemeral"}, None),
+        "metadata": ({"user_id": "u"}, {}, None),
+        "service_tier": ("auto", "standard_only", None),
+        "stop_sequences": (["END"], ["END", "é"], [], None),
+        "stream": (True, True, False, None),
+        "temperature": (0, 0.5, 1, None),
+        "thinking": (
+            {"type": "disabled"}, {"type": "adaptive"}, {"type": "enabled", "budget_tokens": 1024}, None
+        ),
+        "top_k": (0, 5, None),
+        "top_p": (0.1, 1, None),
+    },
 }  # fmt: skip
 
 

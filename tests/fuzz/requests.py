@@ -9,6 +9,7 @@ from typing import Any
 
 from tests.fuzz import fields
 from tests.fuzz.marks import Marks
+from tests.fuzz.requests_messages import messages
 
 Json = dict[str, Any]
 
@@ -213,4 +214,5 @@ REQUESTS: dict[str, Callable[[Asked], Json]] = {
     "chat": chat,
     "completions": completions,
     "responses": responses,
+    "messages": messages,
 }

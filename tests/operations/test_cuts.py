@@ -25,7 +25,12 @@ from writingmate.types import DialectName, Usage
 from writingmate.wire import sse
 
 EVENTS = "text/event-stream; charset=utf-8"
-PATHS = {"chat": "/chat/completions", "completions": "/completions", "responses": "/responses"}
+PATHS = {
+    "chat": "/api/openai/v1/chat/completions",
+    "completions": "/api/openai/v1/completions",
+    "responses": "/api/openai/v1/responses",
+    "messages": "/api/anthropic/v1/messages",
+}
 
 
 def longest_of_each_codec() -> list[Recording]:
@@ -86,7 +91,7 @@ async def test_a_stream_that_is_cut_is_charged_for_what_came(tmp_path: Path, sto
     async with FakeOpenAI() as fake:
         with serving_all(tmp_path, fake.base_url) as live:
             headers = {"authorization": f"Bearer {live.key}"}
-            async with httpx2.AsyncClient(base_url=live.api, headers=headers, timeout=20) as api:
+            async with httpx2.AsyncClient(base_url=live.url, headers=headers, timeout=20) as api:
                 for case in CASES:
                     for length in places(case.replies[0]):
                         fake.recover()
