@@ -35,7 +35,7 @@ def asked(pair: Pair, chance: random.Random) -> None:
     except InvalidRequest as error:
         refused = error
     else:
-        whole(made, request, exchange, model)
+        whole(pair, made, request, exchange, model)
         counted(pair, made, body, exchange)
         return
     named = re.split(r"[.\[]", refused.param or "")[0]
@@ -46,11 +46,11 @@ def asked(pair: Pair, chance: random.Random) -> None:
     )
 
 
-def whole(made: Asked, request: Json, exchange: Exchange, model: str) -> None:
-    """Nothing of it is missing, and the provider has nothing against it."""
+def whole(pair: Pair, made: Asked, request: Json, exchange: Exchange, model: str) -> None:
+    """Nothing of it is missing, and its provider has nothing against what a codec made of it."""
     sent = [msgspec.json.decode(leg.body) for leg in exchange.legs]
     for leg, each in zip(exchange.legs, sent, strict=True):
-        fault = judges.FAULTS[leg.dialect](each, model) if leg.dialect in judges.FAULTS else None
+        fault = judges.FAULTS[leg.dialect](each, model) if pair.translated else None
         assert fault is None, (fault, each, request)
     labels = [] if exchange.legs[0].dialect in _LABELLESS else made.marks.labels
     lost = marks.missing(made.marks.carried + labels, sent)
