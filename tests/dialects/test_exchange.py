@@ -288,9 +288,7 @@ def test_the_last_usage_that_means_something_counts() -> None:
 def test_usage_that_was_reported_before_anything_was_written_is_none() -> None:
     exchange = begin({"model": "x", "messages": [], "stream": True})
     early = {"prompt_tokens": 9, "completion_tokens": 0, "total_tokens": 9}
-    exchange.feed(exchange.legs[0], [frame([delta("")], usage=early)])
-    assert exchange.usage == Usage(9, 0)
-    exchange.feed(exchange.legs[0], [frame([delta("Once")])])
+    exchange.feed(exchange.legs[0], [frame([delta("Once")], usage=early)])
     assert exchange.usage is None
     exchange.feed(
         exchange.legs[0], [frame([delta(" upon", 0, "stop")], usage={**early, "completion_tokens": 2})]

@@ -61,6 +61,7 @@ def begun(pair: Pair, body: bytes, model: str, chance: random.Random) -> Exchang
     """As a gateway begins it."""
     read = document.parse(body)
     GRAMMARS[pair.dialect].check(read)
+    readable(pair.dialect, read)
     return Exchange.begin(
         pair.dialect,
         read,
