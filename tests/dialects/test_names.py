@@ -8,6 +8,8 @@ import msgspec
 import pytest
 
 from writingmate.dialects.exchange import GRAMMARS, Exchange
+from writingmate.dialects.quirks import Quirks
+from writingmate.dialects.quirks_rules import Refused
 from writingmate.errors import InvalidRequest, UnsupportedParameter
 from writingmate.types import DialectName
 from writingmate.wire import document
@@ -42,6 +44,24 @@ def test_of_a_response(fields: dict[str, Any], param: str) -> None:
     assert error.param == param
     assert f"'{param}'" in error.message
     assert error.code == "unsupported_parameter"
+
+
+def test_by_a_quirk() -> None:
+    quirks = Quirks({"verbosity": Refused(("medium",))})
+    request = document.parse(b'{"model":"a/b","input":"Hi","text":{"verbosity":"low"}}')
+    with pytest.raises(UnsupportedParameter) as caught:
+        Exchange.begin("responses", request, ["chat"], model="m", slug="a/b", request_id="r", quirks=quirks)
+    assert caught.value.param == "text.verbosity"
+
+
+def test_of_a_message() -> None:
+    request = document.parse(
+        b'{"model":"a/b","max_tokens":9,"messages":[{"role":"user","content":"Hi"}],"stop_sequences":["x"]}'
+    )
+    quirks = Quirks({"stop": Refused()})
+    with pytest.raises(UnsupportedParameter) as caught:
+        Exchange.begin("messages", request, ["chat"], model="m", slug="a/b", request_id="r", quirks=quirks)
+    assert caught.value.param == "stop_sequences"
 
 
 def test_of_a_completion() -> None:

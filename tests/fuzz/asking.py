@@ -15,10 +15,14 @@ from tests.fuzz.requests import REQUESTS, Asked
 from tests.fuzz.target import Target
 from writingmate.dialects import attachments
 from writingmate.dialects.exchange import GRAMMARS, Exchange, readable
+from writingmate.dialects.quirks import PLAIN
+from writingmate.dialects.quirks_rows import ROWS
 from writingmate.errors import InvalidRequest
 from writingmate.metering import tokens
 from writingmate.wire import document
 
+#: Those of every provider that chats and of its models, and none.
+QUIRKS = (PLAIN, PLAIN, *(row.quirks for row in ROWS))
 #: Providers that have no place for a file's name.
 _LABELLESS = ("gemini",)
 CHANCE = st.randoms(note_method_calls=False, use_true_random=False)
@@ -71,6 +75,7 @@ def begun(pair: Pair, body: bytes, model: str, chance: random.Random) -> Exchang
         request_id="req1",
         max_tokens=chance.choice((None, None, None, 1, 1500)),
         cap=chance.choice((4096, 64_000)),
+        quirks=chance.choice(QUIRKS) if "chat" in pair.spoken else PLAIN,
     )
 
 

@@ -21,6 +21,14 @@ _SENT: Mapping[DialectName, Mapping[str, tuple[str, ...]]] = {
         "reasoning_effort": ("reasoning.effort",),
         "logprobs": ("top_logprobs", "include"),
     },
+    "messages": {
+        "max_completion_tokens": ("max_tokens",),
+        "stop": ("stop_sequences",),
+        "response_format": ("output_format", "output_config.format"),
+        "reasoning_effort": ("output_config.effort", "thinking"),
+        "parallel_tool_calls": ("tool_choice",),
+        "user": ("metadata",),
+    },
 }
 #: Of these only the field is the same: what is in it has other places and names.
 _RESHAPED = frozenset(("messages", "response_format", "tools", "tool_choice"))
