@@ -64,10 +64,12 @@ test: lint
 	$(call debian,$(POSTGRESQL),postgresql)
 	@$(BIN)/pytest --numprocesses=2 $(ARGS)
 
-# Three quarters of an hour: the books drawn a thousand times, then a thousand kills of real gateways under load.
+# Two hours: the books drawn a thousand times, each codec fuzzed for ten minutes (FUZZ_SECONDS), then a thousand
+# kills of real gateways under load.
 soak: .venv/.test
 	$(call debian,$(POSTGRESQL),postgresql)
 	@BOOKS_EXAMPLES=$${BOOKS_EXAMPLES:-1000} $(BIN)/pytest --quiet --numprocesses=2 tests/metering/test_books.py
+	@$(BIN)/python -m tests.fuzz
 	@$(BIN)/python -m tests.soak $(ARGS)
 
 bench: setup

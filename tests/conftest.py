@@ -8,9 +8,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests.databases import PostgresServer, empty, migrated, shared_postgres, sqlite_url
 from writingmate.storage.engine import Database
+
+# Both of these measure by the clock on the wall, which says what else the machine does at that moment.
+settings.register_profile("shared", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("shared")
 
 WORKER = os.environ.get("PYTEST_XDIST_WORKER", "")
 

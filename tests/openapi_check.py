@@ -275,7 +275,7 @@ def _data(frame: bytes) -> bytes:
     """An event's data; a name before it must be the type in it, or what is left is no JSON."""
     name, _, rest = frame.partition(b"\n")
     kind = name.removeprefix(b"event: ")
-    named = name != kind and b'{"type":"' + kind + b'"' in rest
+    named = name != kind and b'"' + kind + b'"' in rest
     return (rest if named else frame).removeprefix(b"data: ")
 
 

@@ -5,7 +5,6 @@ from typing import Final
 
 import pytest
 from hypothesis import given
-from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from writingmate.redaction import ADDRESS, KEY, LONGEST, clean
@@ -108,7 +107,6 @@ def test_a_key_across_the_end_of_what_is_read_leaves_no_half() -> None:
         assert "9fQ" not in clean(text)
 
 
-@hypothesis_settings(deadline=None)  # other work shares the machine
 @given(st.text(max_size=300), st.sampled_from(sorted(SECRETS.values())), st.text(max_size=300))
 def test_whatever_stands_around_a_key_of_ours(before: str, secret: str, after: str) -> None:
     cleaned = clean(f"{before} {secret} {after}", longest=10_000)

@@ -8,7 +8,6 @@ from typing import Any, get_type_hints
 
 import pytest
 from hypothesis import given
-from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from msgspec import Meta
 
@@ -335,7 +334,6 @@ def test_bad_addresses_are_refused_without_being_repeated(url: str) -> None:
     assert len(url) < 2 or url not in str(caught.value)
 
 
-@hypothesis_settings(deadline=None)  # other work shares the machine
 @given(st.text(max_size=60))
 def test_any_text_is_an_address_or_refused(text: str) -> None:
     with suppress(ConfigurationError):

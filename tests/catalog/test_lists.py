@@ -6,7 +6,6 @@ from typing import Any
 import msgspec
 import pytest
 from hypothesis import given
-from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from tests.fakes.gemini_answers import listed
@@ -204,7 +203,6 @@ PRICED = ["prompt", "completion", "input", "output", "overrides", "request"]
 PRICES = st.dictionaries(st.sampled_from(PRICED), VALUES)
 
 
-@hypothesis_settings(deadline=None)  # other work shares the machine
 @given(st.lists(st.dictionaries(st.sampled_from(KEYS), VALUES | PRICES)))
 def test_whatever_a_provider_sends_is_read_and_can_be_kept(entries: list[dict[str, Any]]) -> None:
     found = read(*({**entry, "id": f"m{number}"} for number, entry in enumerate(entries)))

@@ -194,6 +194,19 @@ def test_log_probabilities_that_did_not_come_are_null(logprobs: Any) -> None:
     assert msgspec.json.decode(made)["choices"][0]["logprobs"] is None
 
 
+def test_log_probabilities_of_no_shape_are_left_out() -> None:
+    odd = [{"token": "y", "logprob": "error"}, {"token": 1, "logprob": -1}, {"token": "z", "logprob": -3}]
+    listed: list[dict[str, Any]] = [
+        {"token": "x", "logprob": -0.5, "top_logprobs": odd},
+        {"token": "y", "logprob": None},
+    ]
+    for alternatives in (listed, [{**listed[0], "top_logprobs": {"a": 1}}]):
+        choice = {"index": 0, "message": {"content": "x"}, "logprobs": {"content": alternatives}}
+        made = msgspec.json.decode(begin({"logprobs": 1}).reply([msgspec.json.encode({"choices": [choice]})]))
+        likeliest = {"z": -3, "x": -0.5} if alternatives is listed else {"x": -0.5}
+        assert made["choices"][0]["logprobs"]["top_logprobs"] == [likeliest]
+
+
 def test_a_frame_that_is_not_json_breaks_a_translated_stream() -> None:
     exchange = begin({"stream": True})
     with pytest.raises(UpstreamBroken, match="not a JSON object"):

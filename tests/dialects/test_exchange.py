@@ -285,6 +285,17 @@ def test_the_last_usage_that_means_something_counts() -> None:
     assert exchange.usage == Usage(3, 2)
 
 
+def test_usage_that_was_reported_before_anything_was_written_is_none() -> None:
+    exchange = begin({"model": "x", "messages": [], "stream": True})
+    early = {"prompt_tokens": 9, "completion_tokens": 0, "total_tokens": 9}
+    exchange.feed(exchange.legs[0], [frame([delta("Once")], usage=early)])
+    assert exchange.usage is None
+    exchange.feed(
+        exchange.legs[0], [frame([delta(" upon", 0, "stop")], usage={**early, "completion_tokens": 2})]
+    )
+    assert exchange.usage == Usage(9, 2)
+
+
 def test_usage_beside_a_null_one_is_found() -> None:
     exchange = begin(CHAT | {"stream": True})
     end(exchange, [frame([delta("a", finish="stop")], x_groq={"usage": USAGE}, usage=None), DONE])

@@ -170,6 +170,12 @@ def test_what_is_so_anyway_may_be_said(name: str, value: Any) -> None:
     assert sent(**{name: value}) == PLAIN
 
 
+def test_what_a_format_is_for_is_told_with_its_schema() -> None:
+    form = {"name": "x", "description": "A place.", "schema": {"type": "object"}}
+    said = sent(response_format={"type": "json_schema", "json_schema": form})["generationConfig"]
+    assert said["responseJsonSchema"] == {"type": "object", "description": "A place."}
+
+
 def test_fields_of_other_vendors() -> None:
     assert sent(top_k=5) == PLAIN | config(topK=5)
     assert refused(min_p=0.1) == "min_p"

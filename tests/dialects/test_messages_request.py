@@ -139,6 +139,20 @@ def test_fields_of_other_vendors() -> None:
     assert refused(min_p=0.1) == "min_p"
 
 
+def test_what_a_format_is_for_is_told_with_its_schema() -> None:
+    def schema(form: dict[str, Any]) -> Any:
+        return sent(response_format={"type": "json_schema", "json_schema": form})["output_config"]["format"][
+            "schema"
+        ]
+
+    assert schema({"name": "x", "description": "A place.", "schema": OBJECT}) == {
+        **OBJECT,
+        "description": "A place.",
+    }
+    own = {**OBJECT, "description": "Mine."}
+    assert schema({"name": "x", "description": "A place.", "schema": own}) == own
+
+
 def test_without_a_limit_the_model_may_write_all_it_can() -> None:
     assert sent(cap=64_000)["max_tokens"] == 64_000
 

@@ -7,7 +7,7 @@ import json
 from typing import Any
 
 import msgspec
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tests.dialects.test_responses_over_chat import BASE, SPOKEN, TOOL, begin
@@ -37,7 +37,6 @@ def encode(value: Any) -> bytes:
     return json.dumps(value).encode("utf-8", "replace")
 
 
-@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
     st.dictionaries(
         st.sampled_from(["input", "tools", "tool_choice", "text", "reasoning", "instructions", "metadata"]),
@@ -57,7 +56,6 @@ def test_whatever_is_asked_is_understood_or_refused(fields: dict[str, Any]) -> N
     assert msgspec.json.decode(exchange.legs[0].body)["messages"]
 
 
-@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.dictionaries(WORDS, ANYTHING), ANYTHING, ANYTHING)
 @example(
     {"content": "x", "annotations": [{"url_citation": {"start_index": HUGE, "end_index": -1}}]}, HUGE, None

@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tests.dialects.recordings import CASES, Recording, frames, recordings
@@ -339,7 +339,6 @@ def test_a_route_that_has_only_chat_refuses_what_chat_cannot_express() -> None:
     assert caught.value.param == "tools[0].type"
 
 
-@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.dictionaries(st.sampled_from(["input", "tools", "text", "reasoning", "instructions"]), ANYTHING))
 @example({"input": [{"content": [{"type": "input_file", "file_id": HUGE}], "x": HUGE}]})
 def test_whatever_is_asked_is_read_and_sent_or_refused(fields: dict[str, Any]) -> None:
@@ -353,7 +352,6 @@ def test_whatever_is_asked_is_read_and_sent_or_refused(fields: dict[str, Any]) -
     assert sent(fields)["store"] is False
 
 
-@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
     st.sampled_from(["response.completed", "response.created", "error", "response.output_item.done", "x"]),
     st.dictionaries(st.sampled_from(["response", "item", "error", "delta"]), ANYTHING),

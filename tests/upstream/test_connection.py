@@ -89,6 +89,19 @@ def test_an_unframed_stream_cut_at_every_byte() -> None:
         assert error is None or isinstance(error, UpstreamBroken)
 
 
+def test_a_stream_that_a_proxy_cut_and_framed_well() -> None:
+    """A chunked body may end by its framing inside an event: that event is none."""
+    last = b'data: {"said":"' + b"x" * 5 + b'"}'
+    for cut in range(1, len(last) + 1):
+        line = Line(stream=True)
+        line.arrive(chunked(EVENTS[0], last[:cut]))
+        got, error = line.frames()
+        whole = cut == len(last)
+        assert got == ([EVENTS[0], last + b"\n\n"] if whole else [EVENTS[0]])
+        assert (error is None) == whole
+        assert error is None or isinstance(error, UpstreamBroken)
+
+
 @pytest.mark.parametrize("end", [b"\r\r", b"\n\r"])
 def test_an_unframed_stream_whose_last_line_end_could_go_on(end: bytes) -> None:
     line = Line(stream=True)

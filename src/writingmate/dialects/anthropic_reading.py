@@ -20,7 +20,7 @@ from writingmate.errors import InvalidRequest, UnsupportedParameter
 from writingmate.wire import document
 from writingmate.wire.document import Document
 
-_ATTACHED = frozenset(("image", "document"))
+_ATTACHED = ("image", "document")
 
 
 def read(request: Document) -> Document:

@@ -21,12 +21,13 @@ from writingmate.dialects.anthropic_codec import AnthropicOverChat
 from writingmate.dialects.anthropic_native import AnthropicNative
 from writingmate.dialects.base import Codec, Leg, Spoke
 from writingmate.dialects.grammar import Grammar, on
+from writingmate.dialects.names import as_sent
 from writingmate.dialects.quirks import PLAIN, Quirks
 from writingmate.dialects.relay import PassThrough
 from writingmate.dialects.responses_codec import ResponsesOverChat
 from writingmate.dialects.responses_native import ResponsesNative
 from writingmate.dialects.responses_reading import read
-from writingmate.errors import ApiError
+from writingmate.errors import ApiError, InvalidRequest
 from writingmate.types import DialectName, Usage
 from writingmate.wire import document
 from writingmate.wire.document import Document
@@ -108,7 +109,7 @@ class Exchange:
     ) -> Exchange:
         """Plan the calls for a request that its grammar allows.
 
-        Raises UnsupportedParameter, naming it, if the provider's dialect cannot express something.
+        Raises UnsupportedParameter, naming the client's field, for what the provider or the model lacks.
 
         Args:
             dialect: the client's.
@@ -141,6 +142,7 @@ class Exchange:
             codec,
             spoke,
             quirks,
+            sent=(dialect, request),
             model=model,
             streaming=streaming,
             stream_usage=stream_usage,
@@ -188,8 +190,13 @@ class Exchange:
 
     @property
     def usage(self) -> Usage | None:
-        """The sum over the legs so far; None if one of them answered and reported none."""
-        return watch.summed(self._watches)
+        """The sum over the legs so far; None if one of them answered and reported none.
+
+        Or if nothing is said to have been written though something was: it was reported before that.
+        """
+        found = watch.summed(self._watches)
+        early = found is not None and found.completion_tokens == 0 and self.observed_text()
+        return None if early else found
 
     @property
     def usage_so_far(self) -> Usage | None:
@@ -234,11 +241,12 @@ class Exchange:
         return sum(known, Usage()), text, "".join(seen.text() for seen in silent)
 
 
-def _legs(
+def _legs(  # noqa: PLR0913  # the same facts
     codec: Codec,
     spoke: Spoke | None,
     quirks: Quirks,
     *,
+    sent: tuple[DialectName, Document],
     model: str,
     streaming: bool,
     stream_usage: Literal["option", "always"],
@@ -253,11 +261,14 @@ def _legs(
             edits.ask_for_usage(outgoing, stream_usage)
         if max_tokens is not None and codec.target != "messages":
             edits.clamp(outgoing, codec.target, max_tokens)
-        if quirks is not PLAIN:
-            dropped |= dict.fromkeys(quirks.apply(outgoing, codec.target))
         target, place = codec.target, ""
-        if spoke is not None:
-            target, place = spoke.dialect, spoke.place(model, streaming=streaming)
-            outgoing = spoke.request(outgoing)  # noqa: PLW2901  # the same, translated
+        try:
+            if quirks is not PLAIN:
+                dropped |= dict.fromkeys(quirks.apply(outgoing, codec.target))
+            if spoke is not None:
+                target, place = spoke.dialect, spoke.place(model, streaming=streaming)
+                outgoing = spoke.request(outgoing)  # noqa: PLW2901  # the same, translated
+        except InvalidRequest as refused:
+            raise as_sent(*sent, refused) from None
         legs.append(Leg(target, document.encode(outgoing), index, place))
     return tuple(legs), tuple(dropped)

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote
 
-from writingmate.dialects import faults, gemini_models, gemini_reply, gemini_tools
+from writingmate.dialects import faults, gemini_models, gemini_reply, gemini_tools, schemas
 from writingmate.dialects.chat import GRAMMAR
 from writingmate.dialects.chat_completion import ChatAnswer
 from writingmate.dialects.gemini_candidate import Reading
@@ -177,11 +177,7 @@ def _form(asked: dict[str, Any]) -> dict[str, Any]:
     if form["type"] != "json_schema":
         advice = "Send a json_schema."
         raise unsupported("response_format", f"of '{faults.shown(form['type'])}'", advice=advice)
-    described = form.get("json_schema")
-    schema = described.get("schema") if isinstance(described, dict) else None
-    if not isinstance(schema, dict):
-        raise faults.missing("response_format.json_schema.schema")
-    return {**said, "responseJsonSchema": schema}
+    return {**said, "responseJsonSchema": schemas.described(form)}
 
 
 def _thinking(asked: dict[str, Any], family: Family) -> dict[str, Any]:

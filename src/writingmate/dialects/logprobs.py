@@ -37,13 +37,16 @@ def _tokens(said: object) -> list[dict[str, Any]]:
 
 
 def _is_token(token: object) -> bool:
-    return isinstance(token, dict) and isinstance(token.get("token"), str) and "logprob" in token
+    if not isinstance(token, dict) or not isinstance(token.get("token"), str):
+        return False
+    return type(token.get("logprob")) in (int, float)
 
 
 def _likeliest(token: dict[str, Any]) -> dict[str, float]:
     """The alternatives and the token itself, which need not be one of them."""
     found = token.get("top_logprobs")
-    likeliest = {other["token"]: other["logprob"] for other in found or () if _is_token(other)}
+    others = found if isinstance(found, list) else []
+    likeliest = {other["token"]: other["logprob"] for other in others if _is_token(other)}
     return likeliest | {token["token"]: token["logprob"]}
 
 

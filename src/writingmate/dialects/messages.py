@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from writingmate.dialects import faults, messages_models, messages_reply, messages_tools
+from writingmate.dialects import faults, messages_models, messages_reply, messages_tools, schemas
 from writingmate.dialects.chat import GRAMMAR
 from writingmate.dialects.chat_completion import ChatAnswer
 from writingmate.dialects.grammar import given
@@ -187,11 +187,7 @@ def _output(asked: dict[str, Any]) -> dict[str, Any]:
     if form["type"] != "json_schema":
         advice = "Send a json_schema."
         raise unsupported("response_format", f"of '{faults.shown(form['type'])}'", advice=advice)
-    described = form.get("json_schema")
-    schema = described.get("schema") if isinstance(described, dict) else None
-    if not isinstance(schema, dict):
-        raise faults.missing("response_format.json_schema.schema")
-    return {"format": {"type": "json_schema", "schema": schema}}
+    return {"format": {"type": "json_schema", "schema": schemas.described(form)}}
 
 
 def _about(asked: dict[str, Any]) -> dict[str, Any]:

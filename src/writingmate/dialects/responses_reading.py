@@ -16,7 +16,7 @@ from writingmate.errors import UnsupportedParameter
 from writingmate.wire import document
 from writingmate.wire.document import Document
 
-_PICTURES = frozenset(("input_image", "computer_screenshot"))
+_PICTURES = ("input_image", "computer_screenshot")
 
 
 def read(request: Document) -> Document:

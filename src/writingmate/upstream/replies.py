@@ -7,6 +7,8 @@ import re
 from collections.abc import AsyncIterator
 from typing import Self
 
+import msgspec
+
 from writingmate.errors import UpstreamBroken, UpstreamError
 from writingmate.upstream.answer import Answer, Flow
 from writingmate.upstream.base import Past, Timeouts
@@ -122,7 +124,7 @@ class StreamAnswer(Answer):
         """What is left without its blank line is an event all the same, if it is surely whole."""
         rest = self._splitter.rest()
         event = rest.rstrip(b"\r\n")
-        if event and (framed or rest.endswith((b"\r\r", b"\n\r")) or event == _LAST_EVENT):
+        if event == _LAST_EVENT or ((framed or rest.endswith((b"\r\r", b"\n\r"))) and _is_whole(event)):
             self._keep([event + b"\n\n"])
         elif event:
             self._spoil("the stream stopped inside an event")
@@ -132,6 +134,18 @@ class StreamAnswer(Answer):
     def _spoil(self, detail: str) -> None:
         self.complete = False
         self.fail(UpstreamBroken(detail))
+
+
+def _is_whole(event: bytes) -> bool:
+    """Whether an event says all it was to say: what a proxy has cut may be framed well all the same."""
+    data = sse.data(event)
+    if data.strip() == b"[DONE]":
+        return True
+    try:
+        msgspec.json.decode(data)
+    except (msgspec.DecodeError, ValueError, RecursionError):
+        return False
+    return True
 
 
 class _Frames:
