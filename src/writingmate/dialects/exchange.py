@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from writingmate.dialects import (
     anthropic,
@@ -20,13 +20,15 @@ from writingmate.dialects import (
 from writingmate.dialects.anthropic_codec import AnthropicOverChat
 from writingmate.dialects.anthropic_native import AnthropicNative
 from writingmate.dialects.base import Codec, Leg, Spoke
+from writingmate.dialects.completions_codec import CompletionsOverChat
 from writingmate.dialects.grammar import Grammar, on
 from writingmate.dialects.quirks import PLAIN, Quirks
 from writingmate.dialects.relay import PassThrough
+from writingmate.dialects.renaming import renamed
 from writingmate.dialects.responses_codec import ResponsesOverChat
 from writingmate.dialects.responses_native import ResponsesNative
 from writingmate.dialects.responses_reading import read
-from writingmate.errors import ApiError
+from writingmate.errors import ApiError, InvalidRequest
 from writingmate.types import DialectName, Usage
 from writingmate.wire import document
 from writingmate.wire.document import Document
@@ -137,16 +139,12 @@ class Exchange:
             maker=provider if spoke is None else spoke.dialect,
         )
         streaming = on(request, "stream")
-        legs, dropped = _legs(
-            codec,
-            spoke,
-            quirks,
-            model=model,
-            streaming=streaming,
-            stream_usage=stream_usage,
-            max_tokens=max_tokens,
-        )
         read = codec.chat if isinstance(codec, ResponsesOverChat | AnthropicOverChat) else request
+        asking = _Asking(model, streaming, stream_usage, max_tokens)
+        try:
+            legs, dropped = _legs(codec, spoke, quirks, asking)
+        except InvalidRequest as refusal:
+            raise renamed(refusal, dialect, read) from None
         return cls(
             read, codec, legs, streaming=streaming, max_tokens=max_tokens, spoke=spoke, dropped=dropped
         )
@@ -185,6 +183,14 @@ class Exchange:
     def failure(self, error: ApiError) -> bytes:
         """An error after the stream began, in the client's dialect (WIRE §2.4); the last frames."""
         return self._streams[-1].failure(error)
+
+    def told(self, error: ApiError) -> ApiError:
+        """A provider's refusal of what it was sent, naming the field that the client wrote."""
+        if isinstance(self._codec, ResponsesOverChat):
+            return renamed(error, "responses", self._request)
+        if isinstance(self._codec, CompletionsOverChat):
+            return renamed(error, "completions", self._request)
+        return error
 
     @property
     def usage(self) -> Usage | None:
@@ -227,30 +233,35 @@ class Exchange:
         return text * max(1, -(-heard // demand.prompts(self._request)))
 
 
+class _Asking(NamedTuple):
+    """What every call of a request says alike."""
+
+    model: str
+    streaming: bool
+    stream_usage: Literal["option", "always"]
+    max_tokens: int | None
+
+
 def _legs(
     codec: Codec,
     spoke: Spoke | None,
     quirks: Quirks,
-    *,
-    model: str,
-    streaming: bool,
-    stream_usage: Literal["option", "always"],
-    max_tokens: int | None,
+    asking: _Asking,
 ) -> tuple[tuple[Leg, ...], tuple[str, ...]]:
     """The calls, and the fields that were left out of them although they mean something."""
     legs: list[Leg] = []
     dropped: dict[str, None] = {}
     for index, outgoing in enumerate(codec.requests()):
-        outgoing["model"] = edits.text(model)
-        if streaming and codec.target not in _UNASKED:
-            edits.ask_for_usage(outgoing, stream_usage)
-        if max_tokens is not None and codec.target != "messages":
-            edits.clamp(outgoing, codec.target, max_tokens)
+        outgoing["model"] = edits.text(asking.model)
+        if asking.streaming and codec.target not in _UNASKED:
+            edits.ask_for_usage(outgoing, asking.stream_usage)
+        if asking.max_tokens is not None and codec.target != "messages":
+            edits.clamp(outgoing, codec.target, asking.max_tokens)
         if quirks is not PLAIN:
             dropped |= dict.fromkeys(quirks.apply(outgoing, codec.target))
         target, place = codec.target, ""
         if spoke is not None:
-            target, place = spoke.dialect, spoke.place(model, streaming=streaming)
+            target, place = spoke.dialect, spoke.place(asking.model, streaming=asking.streaming)
             outgoing = spoke.request(outgoing)  # noqa: PLW2901  # the same, translated
         legs.append(Leg(target, document.encode(outgoing), index, place))
     return tuple(legs), tuple(dropped)

@@ -189,8 +189,10 @@ def _output(asked: dict[str, Any]) -> dict[str, Any]:
         raise unsupported("response_format", f"of '{faults.shown(form['type'])}'", advice=advice)
     described = form.get("json_schema")
     schema = described.get("schema") if isinstance(described, dict) else None
-    if not isinstance(schema, dict):
+    if not isinstance(described, dict) or not isinstance(schema, dict):
         raise faults.missing("response_format.json_schema.schema")
+    if described.get("description"):
+        schema = {"description": described["description"], **schema}
     return {"format": {"type": "json_schema", "schema": schema}}
 
 
