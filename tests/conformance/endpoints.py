@@ -1,4 +1,4 @@
-"""What is tried at each endpoint, with OpenAI's own client, and what must come of it.
+"""What is tried at each endpoint, with its vendor's own client, and what must come of it.
 
 An endpoint is its dialect, its path and its trials by feature. A trial raises AssertionError if what came
 is wrong.
@@ -6,48 +6,16 @@ is wrong.
 
 from __future__ import annotations
 
-import base64
 import json
-import struct
-import zlib
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from openai import AsyncOpenAI
-from pydantic import BaseModel
-
+from tests.conformance import anthropic_trials
+from tests.conformance.trials import ASKED, PARAMETERS, PICTURE, SAID, City, Run, Trial
 from writingmate.types import DialectName
 
 FEATURES = ("text", "tools", "schema", "vision", "reasoning")
-
-SAID = "Hello, you"
-ASKED = f"Reply with exactly: {SAID}"
-PARAMETERS = {
-    "type": "object",
-    "properties": {"city": {"type": "string"}},
-    "required": ["city"],
-    "additionalProperties": False,
-}
-
-
-class City(BaseModel):
-    """What an answer must fit."""
-
-    name: str
-    people: int
-
-
-@dataclass(frozen=True)
-class Run:
-    """Who asks what model, and how."""
-
-    client: AsyncOpenAI
-    model: str
-    stream: bool
-
-
-Trial = Callable[[Run], Awaitable[None]]
 
 
 @dataclass(frozen=True)
@@ -59,19 +27,6 @@ class Endpoint:
     trials: Mapping[str, Trial]
 
 
-def _picture() -> str:
-    """A red dot, as base64."""
-
-    def chunk(kind: bytes, data: bytes) -> bytes:
-        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
-
-    head = struct.pack(">IIBBBBB", 1, 1, 8, 2, 0, 0, 0)
-    rows = zlib.compress(b"\x00\xff\x00\x00")
-    png = b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", rows) + chunk(b"IEND", b"")
-    return base64.b64encode(png).decode()
-
-
-PICTURE = _picture()
 _URL = f"data:image/png;base64,{PICTURE}"
 
 
@@ -206,4 +161,5 @@ ENDPOINTS = (
             "reasoning": _responses_reasoning,
         },
     ),
+    Endpoint("messages", "/api/anthropic/v1/messages", anthropic_trials.TRIALS),
 )

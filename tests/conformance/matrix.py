@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+import anthropic
 import openai
+from anthropic import AsyncAnthropic
 from openai import AsyncOpenAI
 
-from tests.conformance.endpoints import ENDPOINTS, FEATURES, PICTURE, Endpoint, Run
+from tests.conformance.endpoints import ENDPOINTS, FEATURES, Endpoint
 from tests.conformance.stage import Stage, spoken, stage
+from tests.conformance.trials import PICTURE, Run
 
 NATIVE, TRANSLATED, NOT_OFFERED = "native", "translated", "-"
+_NAMED = re.compile(r"'([^']+)'")
 _REFUSALS = ("unsupported_parameter", "unsupported_value")
 _EFFORTS = (b'"reasoning_effort":"low"', b'"effort":"low"', b'"thinking":{', b'"thinkingBudget":')
 
@@ -32,14 +37,14 @@ class Cell:
 
 async def cells() -> list[Cell]:
     """All of them, each run for real. Raises AssertionError where an answer is wrong."""
-    async with stage() as built, _client(built) as client:
+    async with stage() as built, _openai(built) as client, _anthropic(built) as other:
         return [
             Cell(
                 endpoint.path,
                 provider,
                 feature,
-                await _outcome(built, client, endpoint, provider, feature, stream=False),
-                await _outcome(built, client, endpoint, provider, feature, stream=True),
+                await _outcome(built, (client, other), endpoint, provider, feature, stream=False),
+                await _outcome(built, (client, other), endpoint, provider, feature, stream=True),
             )
             for endpoint, provider, feature in _places(built)
         ]
@@ -52,14 +57,27 @@ def _places(built: Stage) -> Iterator[tuple[Endpoint, str, str]]:
                 yield endpoint, provider, feature
 
 
-def _client(built: Stage) -> AsyncOpenAI:
+def _anthropic(built: Stage) -> AsyncAnthropic:
+    return AsyncAnthropic(
+        base_url=f"{built.live.url}/api/anthropic", api_key=built.live.key, max_retries=0,
+        _strict_response_validation=True,
+    )  # fmt: skip
+
+
+def _openai(built: Stage) -> AsyncOpenAI:
     return AsyncOpenAI(
         base_url=built.live.api, api_key=built.live.key, max_retries=0, _strict_response_validation=True
     )
 
 
 async def _outcome(
-    built: Stage, client: AsyncOpenAI, endpoint: Endpoint, provider: str, feature: str, *, stream: bool
+    built: Stage,
+    clients: tuple[AsyncOpenAI, AsyncAnthropic],
+    endpoint: Endpoint,
+    provider: str,
+    feature: str,
+    *,
+    stream: bool,
 ) -> str:
     trial = endpoint.trials.get(feature)
     if trial is None:
@@ -69,12 +87,21 @@ async def _outcome(
         built.think()
     where = f"{endpoint.path} by {provider}: {feature}{', streamed' if stream else ''}"
     try:
-        await trial(Run(client, built.models[provider], stream))
+        await trial(Run(*clients, built.models[provider], stream))
     except openai.BadRequestError as refusal:
         if refusal.code not in _REFUSALS or built.calls:
             refusal.add_note(where)
             raise
         return f"refused: `{refusal.param}`"
+    except anthropic.BadRequestError as refusal:
+        said = str(refusal.body)
+        if isinstance(refusal.body, dict):
+            said = refusal.body["error"]["message"]  # which has no place of its own for the field
+        named = _NAMED.search(said)
+        if named is None or "nsupported" not in said or built.calls:
+            refusal.add_note(where)
+            raise
+        return f"refused: `{named[1]}`"
     except Exception as error:
         error.add_note(where)
         raise

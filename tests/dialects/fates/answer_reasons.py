@@ -5,7 +5,7 @@ from __future__ import annotations
 from tests.dialects.fates.reasons import Reason
 
 _OURS = "ids and names of models are ours"
-_COUNTED = "tokens are told apart as cached, written to a cache and thought, and no further"
+_COUNTED = "tokens are told apart as cached and thought, and no further"
 _ASKED = "nobody can have asked for it: what asks for it is refused"
 _HOSTED = "of a tool that Anthropic hosts, which nobody can have asked for"
 _CITED = "what cites is asked for with a document of Anthropic's own kind, which chat has not"
@@ -92,7 +92,7 @@ REASONS = (
     Reason("*", "chat", r"choices\[\]\.logprobs\.refusal", "the odds of a refusal have no place"),
     Reason("*", "chat", "obfuscation", "events of ours are not padded"),
     Reason("*", "chat", rf"{_DETAILS}{_FURTHER}", _COUNTED),
-    Reason("completions", "chat", r"usage\.prompt_tokens_details\.cache_write_tokens", _COUNTED),
+    Reason("completions|responses", "chat", r"usage\.prompt_tokens_details\.cache_write_tokens", _COUNTED),
     # a provider's own responses
     Reason("responses", "responses", "id$|background|previous_response_id|conversation",
            "what is kept is kept by the gateway, under an id of its own"),
