@@ -13,9 +13,9 @@ PATH = Path(__file__).parents[2] / "docs" / "conformance.md"
 _LEAD = """# Conformance
 
 What works with which provider, at which endpoint. Nobody writes this page: `python -m tests.conformance
---write` does. Every cell is the outcome of real requests, sent by OpenAI's own client or Anthropic's, which are
-told to check every answer against their types, through a running gateway to a stand-in for the provider. The
-stand-in refuses what the vendor's published types do not allow, and what the provider is known to refuse.
+--write` does. Every cell is the outcome of real requests, sent by OpenAI's own client or Anthropic's, which
+are told to check every answer against their types, through a running gateway to a stand-in for the provider.
+The stand-in refuses what the vendor's published types do not allow, and what the provider is known to refuse.
 `make test` runs all of it again and fails if this page says anything else.
 
 | cell | what it means |

@@ -73,6 +73,8 @@ def test_what_only_responses_have_is_refused_where_a_provider_chats(
         ("completions", "messages", "prompt"),
         ("completions", "max_tokens", "max_tokens"),
         ("chat", "messages[0].role", "messages[0].role"),
+        ("messages", "response_format.type", "output_config.format.type"),
+        ("messages", "messages[0].role", "messages[0].role"),
     ],
 )
 def test_a_providers_refusal_names_it_too(dialect: DialectName, theirs: str | None, ours: str | None) -> None:
@@ -80,6 +82,7 @@ def test_a_providers_refusal_names_it_too(dialect: DialectName, theirs: str | No
         "responses": {"input": "hi"},
         "completions": {"prompt": "hi"},
         "chat": {"messages": [{"role": "user", "content": "hi"}]},
+        "messages": {"messages": [{"role": "user", "content": "hi"}], "max_tokens": 9},
     }
     request = document.parse(msgspec.json.encode({"model": "a/b", **asked[dialect]}))
     exchange = Exchange.begin(dialect, request, ["chat"], model="m", slug="a/b", request_id="req_1")

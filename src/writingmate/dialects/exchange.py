@@ -190,6 +190,8 @@ class Exchange:
             return renamed(error, "responses", self._request)
         if isinstance(self._codec, CompletionsOverChat):
             return renamed(error, "completions", self._request)
+        if isinstance(self._codec, AnthropicOverChat):
+            return renamed(error, "messages", self._request)
         return error
 
     @property

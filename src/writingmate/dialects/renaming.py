@@ -14,6 +14,7 @@ _Error = TypeVar("_Error", bound=ApiError)
 
 _NAMES: Mapping[DialectName, Mapping[str, str]] = {
     "completions": {"messages": "prompt", "top_logprobs": "logprobs"},
+    "messages": {"response_format": "output_config.format"},
     "responses": {
         "max_completion_tokens": "max_output_tokens",
         "messages": "input",  # items and messages are not one for one
