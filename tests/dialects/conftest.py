@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
 
@@ -17,8 +18,15 @@ class _Stopped:
         return float(NOW)
 
 
-@pytest.fixture(autouse=True, scope="session")
-def stopped_clock() -> Iterator[None]:
+@contextmanager
+def stopped() -> Iterator[None]:
+    """All answers are completed at one moment."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(responses_echo, "time", _Stopped)
+        yield
+
+
+@pytest.fixture(autouse=True, scope="session")
+def stopped_clock() -> Iterator[None]:
+    with stopped():
         yield

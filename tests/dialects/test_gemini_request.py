@@ -464,3 +464,19 @@ def test_conversations_that_cannot_begin() -> None:
     assert sent(response_format={"type": "json_object"}) == PLAIN | config(
         responseMimeType="application/json"
     )
+
+
+def test_a_participants_name_comes_before_what_they_say() -> None:
+    asked = [
+        {"role": "system", "name": "rules", "content": "Be kind."},
+        {"role": "user", "name": "alice", "content": "Hello"},
+    ]
+    made = sent(messages=asked)
+    assert made["systemInstruction"]["parts"] == [{"text": "rules:"}, {"text": "Be kind."}]
+    assert made["contents"] == [{"role": "user", "parts": [{"text": "alice:"}, {"text": "Hello"}]}]
+
+
+def test_a_schemas_description_is_told_to_the_model() -> None:
+    described = {"name": "x", "description": "A town.", "schema": OBJECT}
+    made = sent(response_format={"type": "json_schema", "json_schema": described})
+    assert made["generationConfig"]["responseJsonSchema"] == {"description": "A town.", **OBJECT}

@@ -332,3 +332,22 @@ def test_conversations_that_cannot_begin() -> None:
     assert refused(stop=["\n"]) == "stop"
     with pytest.raises(InvalidRequest, match=r"json_schema\.schema"):
         sent(response_format={"type": "json_schema", "json_schema": {"name": "x"}})
+
+
+def test_a_participants_name_comes_before_what_they_say() -> None:
+    named = {"role": "user", "name": "alice", "content": "Hello"}
+    asked = [{"role": "system", "name": "rules", "content": "Be kind."}, named]
+    made = sent(messages=asked)
+    assert [block["text"] for block in made["system"]] == ["rules:", "Be kind."]
+    assert [block["text"] for block in made["messages"][0]["content"]] == ["alice:", "Hello"]
+    silent = {"role": "user", "name": "bob", "content": ""}
+    assert sent(messages=[silent, *HELLO]) == PLAIN
+
+
+def test_a_schemas_description_is_told_to_the_model() -> None:
+    described = {"name": "x", "description": "A town.", "schema": OBJECT}
+    form = sent(response_format={"type": "json_schema", "json_schema": described})["output_config"]["format"]
+    assert form["schema"] == {"description": "A town.", **OBJECT}
+    described["schema"] = {**OBJECT, "description": "Its own."}
+    form = sent(response_format={"type": "json_schema", "json_schema": described})["output_config"]["format"]
+    assert form["schema"]["description"] == "Its own."

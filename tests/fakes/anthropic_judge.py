@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any
 
 from anthropic.types.beta import message_create_params as beta_params
@@ -12,6 +12,8 @@ from anthropic.types.message_create_params import (
     MessageCreateParamsStreaming,
 )
 from pydantic import ConfigDict, TypeAdapter, ValidationError
+
+from tests.fakes import judging
 
 _STRICTLY = ConfigDict(extra="forbid")
 _WHOLE: TypeAdapter[Any] = TypeAdapter(list[MessageCreateParamsNonStreaming], config=_STRICTLY)
@@ -32,20 +34,10 @@ def fault(request: dict[str, Any], *, beta: bool = False) -> str | None:
     unknown = _BETAS if beta else ()
     typed = {name: value for name, value in request.items() if name not in (*_SAMPLING, *unknown)}
     try:
-        _read((_STREAMED if request.get("stream") else _WHOLE).validate_python([typed]))
+        judging.read((_STREAMED if request.get("stream") else _WHOLE).validate_python([typed]))
     except ValidationError as error:
         return str(error)
     return next(_broken(request), None)
-
-
-def _read(value: object) -> None:
-    """Its types are lazy: an iterable is checked while it is read."""
-    if isinstance(value, Mapping):
-        for member in value.values():
-            _read(member)
-    elif isinstance(value, Iterable) and not isinstance(value, (str, bytes)):
-        for member in value:
-            _read(member)
 
 
 def _broken(request: dict[str, Any]) -> Iterator[str]:

@@ -21,13 +21,14 @@ from types import TracebackType
 from typing import Self
 from urllib.parse import unquote
 
-from tests.fakes import manners
+from tests.fakes import manners, openai_judge
 from tests.fakes.http_connection import HungUp, Request, ServedConnection
 from tests.fakes.openai_answers import Answer, chat, completion, model, models, refusal
 from tests.fakes.openai_choices import Json, Wish
 from tests.fakes.openai_response import Response
 from tests.fakes.openai_responses import responses
 from tests.fakes.openai_script import HTML_502, WELL, Fault, RecordedCall, Scripted
+from writingmate.types import DialectName
 
 __all__ = ["HTML_502", "FakeOpenAI", "Fault", "RecordedCall", "Wish"]
 
@@ -42,13 +43,19 @@ REQUIRED = {
     "/v1/completions": ("model", "prompt"),
     "/v1/responses": ("model", "input"),
 }
+DIALECTS: dict[str, DialectName] = {
+    "/v1/chat/completions": "chat",
+    "/v1/completions": "completions",
+    "/v1/responses": "responses",
+}
 
 
 class FakeOpenAI:
     """The server. Listens on 127.0.0.1, or on ``socket``; speaks TLS when given a context.
 
-    ``key``, when given, is the only one accepted. ``calls`` are all requests in order of arrival,
-    ``connections`` counts what was accepted. It refuses chats as the provider does that it is ``like``.
+    ``key``, when given, is the only one accepted. Requests are ``judged`` by OpenAI's own types, unless it
+    stands for a server that takes more. ``calls`` are all requests in order of arrival, ``connections``
+    counts what was accepted. It refuses chats as the provider does that it is ``like``.
     """
 
     def __init__(
@@ -56,6 +63,7 @@ class FakeOpenAI:
         *,
         models: Sequence[str] = ("gpt-4.1", "gpt-4.1-mini", "gpt-3.5-turbo-instruct"),
         key: str | None = None,
+        judged: bool = True,
         socket: Path | None = None,
         tls: ssl.SSLContext | None = None,
         like: str = "",
@@ -65,6 +73,7 @@ class FakeOpenAI:
         self.calls: list[RecordedCall] = []
         self.connections = 0
         self._key = key
+        self.judged = judged
         self._socket = socket
         self._tls = tls
         self._scripts: list[Scripted] = []
@@ -199,8 +208,15 @@ class FakeOpenAI:
             if name not in document:
                 message = f"Missing required parameter: '{name}'."
                 return 400, refusal(message, param=name, code="missing_required_parameter")
-        fault = manners.fault(self.like, document) if call.path == "/v1/chat/completions" else None
-        return None if fault is None else (400, refusal(f"'{fault}' is not supported.", param=fault))
+        return self._judgement(call.path, document)
+
+    def _judgement(self, path: str, document: Json) -> tuple[int, Json] | None:
+        lacking = manners.fault(self.like, document) if path == "/v1/chat/completions" else None
+        if lacking is not None:
+            return 400, refusal(f"'{lacking}' is not supported.", param=lacking)
+        judged = self.judged and not self.like  # what is like another takes what that one takes
+        fault = openai_judge.fault(DIALECTS[path], document) if judged else None
+        return None if fault is None else (400, fault)
 
     def _looked_up(self, call: RecordedCall) -> tuple[int, Json]:
         """The answer to a call that generates nothing."""

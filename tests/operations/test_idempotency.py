@@ -120,6 +120,7 @@ async def test_completions_too(api: httpx2.AsyncClient, fake: FakeOpenAI) -> Non
 async def test_another_request_under_the_same_key_is_refused(
     api: httpx2.AsyncClient, fake: FakeOpenAI
 ) -> None:
+    fake.judged = False  # a body that both endpoints take
     body = {**HELLO, "prompt": "Reply with exactly: A"}
     assert (await api.post("/chat/completions", json=body, headers=ONCE)).status_code == 200
     for path, other in (("/chat/completions", HELLO), ("/completions", body)):

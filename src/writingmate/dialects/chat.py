@@ -23,7 +23,8 @@ _SPACE = frozenset(b" \t\r\n")
 #: What other vendors accept in OpenAI's fields: refusing it here would take their features away.
 _FORMATS_ELSEWHERE = ("grammar", "regex", "structural_tag")  # Fireworks; Together; SGLang and vLLM
 _EFFORTS_ELSEWHERE = ("default",)  # Groq
-_TIERS_ELSEWHERE = ("on_demand", "performance", "standard_only")  # Groq, Groq, Anthropic
+TIERS_ELSEWHERE = ("on_demand", "performance", "standard_only")  # Groq, Groq, Anthropic
+TIERS = ("auto", "default", "fast", "flex", "priority", "scale")
 
 
 def _accept_messages(raw: msgspec.Raw) -> None:
@@ -139,9 +140,7 @@ GRAMMAR = Grammar(
         "response_format": Rule(_accept_format, _explain_format),
         "safety_identifier": fields.string(),
         "seed": fields.integer(),
-        "service_tier": fields.choice(
-            "auto", "default", "fast", "flex", "priority", "scale", also=_TIERS_ELSEWHERE
-        ),
+        "service_tier": fields.choice(*TIERS, also=TIERS_ELSEWHERE),
         "stop": fields.stops(),
         "store": fields.boolean(),
         "stream": fields.boolean(),

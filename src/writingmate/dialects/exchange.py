@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from writingmate.dialects import (
     anthropic,
@@ -20,6 +20,7 @@ from writingmate.dialects import (
 from writingmate.dialects.anthropic_codec import AnthropicOverChat
 from writingmate.dialects.anthropic_native import AnthropicNative
 from writingmate.dialects.base import Codec, Leg, Spoke
+from writingmate.dialects.completions_codec import CompletionsOverChat
 from writingmate.dialects.grammar import Grammar, on
 from writingmate.dialects.names import as_sent
 from writingmate.dialects.quirks import PLAIN, Quirks
@@ -85,6 +86,7 @@ class Exchange:
         self._request = request
         self._codec = codec
         self._spoke = spoke
+        self._sent: tuple[DialectName, Document] = ("chat", request)
         pass_usage = isinstance(codec, PassThrough) and chat.usage_asked(request)
         self._watches = [joining.watching(codec, pass_usage=pass_usage) for _ in legs]
         self._streams = [codec.stream(leg.index, self._watches) for leg in legs] if streaming else []
@@ -138,20 +140,14 @@ class Exchange:
             maker=provider if spoke is None else spoke.dialect,
         )
         streaming = on(request, "stream")
-        legs, dropped = _legs(
-            codec,
-            spoke,
-            quirks,
-            sent=(dialect, request),
-            model=model,
-            streaming=streaming,
-            stream_usage=stream_usage,
-            max_tokens=max_tokens,
-        )
+        asking = _Asking(dialect, request, model, streaming, stream_usage, max_tokens)
+        legs, dropped = _legs(codec, spoke, quirks, asking)
         read = codec.chat if isinstance(codec, ResponsesOverChat | AnthropicOverChat) else request
-        return cls(
+        exchange = cls(
             read, codec, legs, streaming=streaming, max_tokens=max_tokens, spoke=spoke, dropped=dropped
         )
+        exchange._sent = (dialect, request)
+        return exchange
 
     def reply(self, bodies: Sequence[bytes]) -> bytes:
         """The client's body from the provider's, one a leg; the very same where nothing is translated.
@@ -187,6 +183,11 @@ class Exchange:
     def failure(self, error: ApiError) -> bytes:
         """An error after the stream began, in the client's dialect (WIRE §2.4); the last frames."""
         return self._streams[-1].failure(error)
+
+    def told(self, error: ApiError) -> ApiError:
+        """A provider's refusal of what it was sent, naming the field that the client wrote."""
+        translated = isinstance(self._codec, CompletionsOverChat | ResponsesOverChat | AnthropicOverChat)
+        return as_sent(*self._sent, error) if translated else error
 
     @property
     def usage(self) -> Usage | None:
@@ -241,34 +242,37 @@ class Exchange:
         return sum(known, Usage()), text, "".join(seen.text() for seen in silent)
 
 
-def _legs(  # noqa: PLR0913  # the same facts
-    codec: Codec,
-    spoke: Spoke | None,
-    quirks: Quirks,
-    *,
-    sent: tuple[DialectName, Document],
-    model: str,
-    streaming: bool,
-    stream_usage: Literal["option", "always"],
-    max_tokens: int | None,
+class _Asking(NamedTuple):
+    """What every call of a request says alike, and what the client sent."""
+
+    dialect: DialectName
+    sent: Document
+    model: str
+    streaming: bool
+    stream_usage: Literal["option", "always"]
+    max_tokens: int | None
+
+
+def _legs(
+    codec: Codec, spoke: Spoke | None, quirks: Quirks, asking: _Asking
 ) -> tuple[tuple[Leg, ...], tuple[str, ...]]:
     """The calls, and the fields that were left out of them although they mean something."""
     legs: list[Leg] = []
     dropped: dict[str, None] = {}
     for index, outgoing in enumerate(codec.requests()):
-        outgoing["model"] = edits.text(model)
-        if streaming and codec.target not in _UNASKED:
-            edits.ask_for_usage(outgoing, stream_usage)
-        if max_tokens is not None and codec.target != "messages":
-            edits.clamp(outgoing, codec.target, max_tokens)
+        outgoing["model"] = edits.text(asking.model)
+        if asking.streaming and codec.target not in _UNASKED:
+            edits.ask_for_usage(outgoing, asking.stream_usage)
+        if asking.max_tokens is not None and codec.target != "messages":
+            edits.clamp(outgoing, codec.target, asking.max_tokens)
         target, place = codec.target, ""
         try:
             if quirks is not PLAIN:
                 dropped |= dict.fromkeys(quirks.apply(outgoing, codec.target))
             if spoke is not None:
-                target, place = spoke.dialect, spoke.place(model, streaming=streaming)
+                target, place = spoke.dialect, spoke.place(asking.model, streaming=asking.streaming)
                 outgoing = spoke.request(outgoing)  # noqa: PLW2901  # the same, translated
         except InvalidRequest as refused:
-            raise as_sent(*sent, refused) from None
+            raise as_sent(asking.dialect, asking.sent, refused) from None
         legs.append(Leg(target, document.encode(outgoing), index, place))
     return tuple(legs), tuple(dropped)

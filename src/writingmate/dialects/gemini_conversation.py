@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import msgspec
@@ -39,9 +40,9 @@ class Conversation:
             raise faults.invalid_type(param, "an object", message)
         role, content = message.get("role"), message.get("content")
         if role in _INSTRUCTIONS:
-            self.system += gemini_parts.texts(content, f"{param}.content")
+            self.system += _named(message, gemini_parts.texts(content, f"{param}.content"))
         elif role == "user":
-            self._say("user", "user", list(gemini_parts.parts(content, f"{param}.content")))
+            self._say("user", "user", _named(message, gemini_parts.parts(content, f"{param}.content")))
         elif role == "assistant":
             self._say("model", "model", self._spoken(message, param))
         elif role == "tool":
@@ -104,6 +105,12 @@ class Conversation:
         if shown and self._signs:
             return [{"functionResponse": {**said, "parts": shown}}]
         return [{"functionResponse": said}, *shown]
+
+
+def _named(message: dict[str, Any], said: Iterable[Part]) -> list[Part]:
+    """What a participant with a name says, after that name: Gemini has no other place for it."""
+    parts, name = list(said), message.get("name")
+    return [{"text": f"{name}:"}, *parts] if parts and isinstance(name, str) and name else parts
 
 
 def _sign_text(said: list[Part], calls: list[Part], signature: str | None) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from typing import Any
 
 import msgspec
@@ -43,9 +44,9 @@ class Conversation:
             raise faults.invalid_type(param, "an object", message)
         role, content = message.get("role"), message.get("content")
         if role in _INSTRUCTIONS:
-            self.system += messages_parts.blocks(content, f"{param}.content")
+            self.system += _named(message, messages_parts.blocks(content, f"{param}.content"))
         elif role == "user":
-            self._say("user", list(messages_parts.blocks(content, f"{param}.content")))
+            self._say("user", _named(message, messages_parts.blocks(content, f"{param}.content")))
         elif role == "assistant":
             self._say("assistant", _spoken(message, param))
         elif role == "tool":
@@ -75,6 +76,16 @@ class Conversation:
         block = last["content"][-1]
         if last["role"] == "assistant" and block["type"] == "text":
             block["text"] = block["text"].rstrip()
+
+
+def _named(message: dict[str, Any], said: Iterable[Block]) -> list[Block]:
+    """What a participant with a name says, after that name: Anthropic has no other place for it."""
+    blocks, name = list(said), message.get("name")
+    return (
+        [{"type": "text", "text": f"{name}:"}, *blocks]
+        if blocks and isinstance(name, str) and name
+        else blocks
+    )
 
 
 def _spoken(message: dict[str, Any], param: str) -> list[Block]:

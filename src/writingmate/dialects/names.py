@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from typing import TypeVar
 
 from writingmate.dialects.grammar import given
-from writingmate.errors import InvalidRequest
+from writingmate.errors import ApiError
 from writingmate.types import DialectName
 from writingmate.wire.document import Document
+
+_Error = TypeVar("_Error", bound=ApiError)
 
 #: Fields of chat by what they came from, the first of these that the request has.
 _SENT: Mapping[DialectName, Mapping[str, tuple[str, ...]]] = {
@@ -35,15 +38,16 @@ _RESHAPED = frozenset(("messages", "response_format", "tools", "tool_choice"))
 _FIELD = re.compile(r"[a-z_]+")
 
 
-def as_sent(dialect: DialectName, request: Document, refused: InvalidRequest) -> InvalidRequest:
+def as_sent(dialect: DialectName, request: Document, refused: _Error) -> _Error:
     """The refusal of a field of chat as one of what stands for it in the client's request."""
     found = _FIELD.match(refused.param or "")
     names = _SENT.get(dialect)
     if found is None or names is None:
         return refused
-    field = found[0]
+    field, theirs = found[0], str(refused.param)
     known = names.get(field, (field,))
     name = next((each for each in known if given(request, each.partition(".")[0])), known[-1])
-    param = name if field in _RESHAPED else name + str(refused.param)[found.end() :]
-    message = refused.message.replace(f"'{refused.param}'", f"'{param}'").replace(f"'{field}'", f"'{name}'")
-    return type(refused)(message, param=param, code=refused.code)
+    refused.param = name if field in _RESHAPED else name + theirs[found.end() :]
+    message = refused.message.replace(f"'{theirs}'", f"'{refused.param}'")
+    refused.message = message.replace(f"'{field}'", f"'{name}'")
+    return refused

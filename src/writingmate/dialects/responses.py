@@ -106,7 +106,7 @@ def _background_store(request: Document) -> None:
 
 _SHARED = (
     "model", "metadata", "moderation", "prompt_cache_key", "prompt_cache_options",
-    "prompt_cache_retention", "safety_identifier", "service_tier", "store", "stream",
+    "prompt_cache_retention", "safety_identifier", "store", "stream",
     "stream_options", "temperature", "top_logprobs", "top_p", "user",
 )  # fmt: skip
 
@@ -133,6 +133,11 @@ GRAMMAR = Grammar(
         "text": fields.mapping(),
         "tool_choice": _tool_choice(),
         "tools": _objects(),
+        "service_tier": fields.choice(
+            *chat.TIERS,
+            "ultrafast",
+            also=chat.TIERS_ELSEWHERE,
+        ),
         "truncation": fields.choice("auto", "disabled"),
     },
 )

@@ -29,7 +29,7 @@ from writingmate.wire.document import Document
 #: Fields that become something else on the way, or that are ours to answer for.
 TRANSLATED = frozenset((
     "input", "instructions", "max_output_tokens", "top_logprobs", "tools", "tool_choice",
-    "parallel_tool_calls", "text", "reasoning", "stream_options", "include",
+    "parallel_tool_calls", "text", "reasoning", "stream_options", "include", "prompt_cache_options",
 ))  # fmt: skip
 
 #: Fields that only the answer shows again. Of ``max_tool_calls`` it is hosted tools that are counted.
@@ -41,8 +41,8 @@ ECHOED = frozenset(
 #: What needs an answer of before, or a job.
 UNKEPT = ("conversation", "background_options")
 
-#: What needs a vendor's own service.
-VENDORS = ("prompt", "context_management", "access_programs", "image")
+#: What needs a vendor's own service, or has its answer where chat has none for it.
+VENDORS = ("prompt", "context_management", "access_programs", "image", "moderation")
 
 #: Fields of chat that mean something else here, or would change what kind of answer comes.
 FOREIGN = (
@@ -128,7 +128,8 @@ def translated(request: Document, tools: Tools | None = None, origin: str | None
     if given(request, "max_output_tokens"):
         sent["max_completion_tokens"] = request["max_output_tokens"]
     for name, value in (
-        *_logprobs(request), *_text(request), *_reasoning(request), *(tools or Tools.read(request)).sent()
+        *_logprobs(request), *_text(request), *_reasoning(request), *_cache(request),
+        *(tools or Tools.read(request)).sent(),
     ):  # fmt: skip
         sent[name] = encoded(name, value)
     return sent
@@ -149,6 +150,8 @@ def _refuse(request: Document) -> None:
     for name in FOREIGN:
         if name in request:
             raise _unsupported(name)
+    if given(request, "service_tier") and document.value(request["service_tier"]) == "ultrafast":
+        raise _unsupported("service_tier", "'ultrafast'")
 
 
 def _unsupported(param: str, value: str = "") -> UnsupportedParameter:
@@ -228,6 +231,19 @@ def _reasoning(request: Document) -> list[tuple[str, Any]]:
             _word(f"reasoning.{name}", said[name], _SUMMARIES)
     effort = said.get("effort")
     return [] if effort is None else [("reasoning_effort", _word("reasoning.effort", effort, _EFFORTS))]
+
+
+def _cache(request: Document) -> list[tuple[str, Any]]:
+    """How to cache the prompt, of which chat knows less: no diagnostics, no warming up, one lifetime."""
+    if not given(request, "prompt_cache_options"):
+        return []
+    said = document.value(request["prompt_cache_options"])
+    for name in ("comparison_response_id", "prewarm"):
+        if said.pop(name, None):
+            raise _unsupported(f"prompt_cache_options.{name}")
+    if said.get("ttl") == "12h":
+        raise _unsupported("prompt_cache_options.ttl", "'12h'")
+    return [("prompt_cache_options", said)]
 
 
 def _word(param: str, value: object, supported: Sequence[str]) -> str:

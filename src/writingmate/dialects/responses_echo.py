@@ -15,7 +15,7 @@ from writingmate.wire import document
 from writingmate.wire.document import Document
 
 #: Service tiers that the dialect has a word for.
-_TIERS = frozenset(("auto", "default", "flex", "scale", "priority"))
+_TIERS = frozenset(("auto", "default", "fast", "flex", "scale", "priority", "ultrafast"))
 
 _NEVER = 1 << 40  # seconds: a time that is none
 

@@ -80,7 +80,7 @@ class Answer:
                 trail = self._on_trail()
                 pause = trail.after(error)
                 if pause is None:
-                    raise as_answer(error, own_key=self._own_key) from error
+                    raise self._exchange.told(as_answer(error, own_key=self._own_key)) from error
             if pause:
                 await asyncio.sleep(pause)
             self._turn(trail)
@@ -191,7 +191,7 @@ class Answer:
         """The provider died after the 200: what came is charged, an error frame ends the stream."""
         self._report(error)
         self._hold.mark("broken")
-        await self._finish(as_answer(error, own_key=self._own_key))
+        await self._finish(self._exchange.told(as_answer(error, own_key=self._own_key)))
 
     async def _finish(self, error: ApiError | None) -> None:
         """Settle, then the last frames: the count, and either the dialect's end or an error."""
