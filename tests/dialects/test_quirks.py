@@ -324,6 +324,10 @@ def test_a_response_has_only_the_rules_that_mean_the_same_there() -> None:
     assert peculiar.apply(resting, "responses") == []
     completion = document.parse(b'{"model":"m","temperature":0,"prompt":"x"}')
     assert quirks("openai", "gpt-5").apply(completion, "completions") == []
+    native = b'{"model":"m","temperature":1,"thinking":{"type":"enabled","budget_tokens":1024},"messages":[]}'
+    message = document.parse(native)
+    assert quirks("anthropic", "claude-haiku-4-5").apply(message, "messages") == []
+    assert document.encode(message) == native
 
 
 def test_rows_are_laid_over_each_other() -> None:

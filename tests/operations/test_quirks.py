@@ -8,6 +8,7 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
 
+import httpx2
 import openai
 import pytest
 from openai import AsyncOpenAI
@@ -270,3 +271,16 @@ async def test_a_response_has_its_temperature_left_out_too(fakes: Fakes, client:
     assert raw.headers["x-writingmate-dropped"] == "temperature"
     assert raw.parse().output_text == "A"
     assert fakes["openai"].calls[0].path == "/v1/chat/completions"
+
+
+async def test_a_message_of_anthropics_client_has_its_temperature_left_out_too(
+    gateway: Live, fakes: Fakes
+) -> None:
+    asked = {"model": "openai/gpt-5", "max_tokens": 9, "temperature": 0, "messages": says("A")}
+    async with httpx2.AsyncClient(base_url=f"{gateway.url}/api/anthropic", timeout=20) as client:
+        answer = await client.post("/v1/messages", json=asked, headers={"x-api-key": gateway.key})
+    assert answer.status_code == 200, answer.text
+    assert answer.headers["x-writingmate-dropped"] == "temperature"
+    (call,) = fakes["openai"].calls
+    assert call.document["max_completion_tokens"] == 9
+    assert "temperature" not in call.document

@@ -70,7 +70,7 @@ class Quirks:
         Raises UnsupportedParameter: refused by name. A document with no field concerned is not touched.
         """
         told: list[str] = []
-        if dialect != "completions" and not self.concerned.isdisjoint(sent):
+        if dialect in ("chat", "responses") and not self.concerned.isdisjoint(sent):
             rules = {**self.rules, **self.thinking} if self._thinks(sent) else self.rules
             named = [name for name in sent if name in rules and (dialect == "chat" or name in SHARED)]
             told = [name for name in named if rules[name].apply(name, sent)]
