@@ -25,6 +25,7 @@ VERSION = "2.1.332"
 MACHINE = {"x86_64": "x64", "aarch64": "arm64"}.get(platform.machine())
 KEY = "sk-ant-api03-operators-own-0123456789"
 HAIKU = "claude-haiku-4-5"
+CHAT = "/v1/chat/completions"
 
 pytestmark = pytest.mark.skipif(
     MACHINE is None or sys.platform != "linux",
@@ -81,8 +82,8 @@ async def test_a_turn_over_chat(stage: Stage) -> None:
 async def test_a_tool_there_and_back_over_chat(stage: Stage) -> None:
     file = stage.home / "project" / "hello.txt"
     written = {"file_path": str(file), "content": "written by a tool\n"}
-    stage.fake.script(Fault(wish=Wish(calls={"Write": written})), times=1)
-    stage.fake.script(Fault(wish=Wish(text="Done.", calls={})))
+    stage.fake.script(Fault(wish=Wish(calls={"Write": written})), path=CHAT, times=1)
+    stage.fake.script(Fault(wish=Wish(text="Done.", calls={})), path=CHAT)
     told = await claude(stage, FLASH, "Write hello.txt.", "--permission-mode", "acceptEdits")
     assert told[-1]["result"] == "Done."
     assert await asyncio.to_thread(file.read_text) == written["content"]

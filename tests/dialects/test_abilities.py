@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from writingmate.dialects.abilities import lacking, refuse, words
+from writingmate.dialects.exchange import readable
 from writingmate.errors import UnsupportedParameter
 from writingmate.wire import document
 
@@ -97,3 +98,26 @@ def test_responses_are_told_their_own_names() -> None:
     with pytest.raises(UnsupportedParameter) as caught:
         refuse(lacking(("tools",)), body, "responses")
     assert caught.value.param == "text.format"
+
+
+@pytest.mark.parametrize(
+    ("fields", "told"),
+    [
+        ({"thinking": {"type": "enabled", "budget_tokens": 1024}}, "thinking"),
+        ({"output_config": {"format": {"type": "json_schema", "schema": {}}}}, "output_config.format"),
+        ({"output_format": {"type": "json_schema", "schema": {}}}, "output_config.format"),
+        ({"stop_sequences": ["a"]}, "stop_sequences"),
+        ({"tools": [{"name": "f"}]}, "tools"),
+        ({"thinking": {"type": "adaptive"}, "output_config": {"effort": "high"}}, None),
+        ({"tools": [], "stop_sequences": [], "tool_choice": {"type": "auto"}}, None),
+    ],
+)
+def test_a_message_is_refused_by_its_own_name_of_the_field(fields: dict[str, Any], told: str | None) -> None:
+    asked = {"model": "a/b", "max_tokens": 9, "messages": [{"role": "user", "content": "x"}], **fields}
+    request = readable("messages", document.parse(json.dumps(asked).encode()))
+    if told is None:
+        refuse(lacking(()), request, "messages")
+        return
+    with pytest.raises(UnsupportedParameter) as caught:
+        refuse(lacking(()), request, "messages")
+    assert caught.value.param == told

@@ -206,6 +206,15 @@ async def test_what_is_sent_again_with_its_key_is_charged_once(
     with pytest.raises(anthropic.ConflictError) as caught:
         await client.messages.create(**{**ASKED, "max_tokens": 51}, extra_headers=headers)
     assert kind(caught.value) == "invalid_request_error"
-    assert len(fake.calls) == 1
+    streams = [
+        await client.messages.with_raw_response.create(
+            **ASKED, stream=True, extra_headers={"idempotency-key": "twice"}
+        )
+        for _ in range(2)
+    ]
+    one, other = [await stream.text() for stream in streams]
+    assert one.endswith('data: {"type":"message_stop"}\n\n')
+    assert one == other
+    assert len(fake.calls) == 2
     with gateway.database.reading() as connection:
-        assert len(connection.execute(select(tables.entries)).all()) == 1
+        assert len(connection.execute(select(tables.entries)).all()) == 2

@@ -41,10 +41,18 @@ _IDLE: Final[Mapping[str, tuple[object, ...]]] = {
     "top_logprobs": (0,),
 }
 
-_IN_RESPONSES: Final[Mapping[str, str]] = {
-    "logprobs": "include",
-    "reasoning_effort": "reasoning.effort",
-    "response_format": "text.format",
+#: What a field is called in the client's dialect, where that is not chat.
+_THERE: Final[Mapping[DialectName, Mapping[str, str]]] = {
+    "messages": {
+        "reasoning_effort": "thinking",
+        "response_format": "output_config.format",
+        "stop": "stop_sequences",
+    },
+    "responses": {
+        "logprobs": "include",
+        "reasoning_effort": "reasoning.effort",
+        "response_format": "text.format",
+    },
 }
 
 
@@ -74,7 +82,7 @@ def refuse(lacks: frozenset[str], request: Document, dialect: DialectName = "cha
         return
     for name in request:
         if name in lacks and document.value(request[name]) not in (None, *_IDLE.get(name, ())):
-            told = _IN_RESPONSES.get(name, name) if dialect == "responses" else name
+            told = _THERE.get(dialect, {}).get(name, name)
             raise UnsupportedParameter(
                 f"Unsupported parameter: '{told}' is not supported with this model. "
                 "Leave it out, or choose another model.",

@@ -36,15 +36,26 @@ def read(request: Document) -> Document:
     if given(request, "max_tokens"):
         found["max_completion_tokens"] = request["max_tokens"]
     if given(request, "tools"):
-        tools = document.value(request["tools"])
-        try:
-            found["tools"] = encoded("tools", dict(anthropic_tools.sent(request)).get("tools", []))
-        except InvalidRequest:
-            found["tools"] = encoded("tools", [anthropic_tools.typed(tool) for tool in tools])
-    for name in ("output_format", "output_config"):
-        if given(request, name):
-            found["response_format"] = request[name]
+        found |= _tools(request)
+    if given(request, "stop_sequences"):
+        found["stop"] = request["stop_sequences"]
+    config = document.members(request["output_config"]) if given(request, "output_config") else {}
+    for holder, name in ((request, "output_format"), (config, "format")):
+        if given(holder, name):
+            found["response_format"] = holder[name]
+    # A budget is for a model that thinks; `adaptive` leaves it to the model, which may not be able to.
+    thinking = document.members(request["thinking"]) if given(request, "thinking") else {}
+    if bytes(thinking.get("type", b"")) == b'"enabled"':
+        found["reasoning_effort"] = document.raw("high")
     return found
+
+
+def _tools(request: Document) -> Document:
+    try:
+        sent = dict(anthropic_tools.sent(request))
+    except InvalidRequest:
+        sent = {"tools": [anthropic_tools.typed(tool) for tool in document.value(request["tools"])]}
+    return {name: encoded("tools", value) for name, value in sent.items()}
 
 
 def _as_much(request: Document) -> Iterator[dict[str, Any]]:
