@@ -244,3 +244,26 @@ def test_what_was_thought_goes_with_what_was_said_behind_it_or_else_before() -> 
     ]  # fmt: skip
     assert proofs == [[], [], ["a", "b"], [], ["c", "d"], [], ["e"]]
     assert "reasoning_details" not in str(sent_["other"])
+
+
+def test_proof_that_a_stream_says_in_pieces_is_kept_as_one() -> None:
+    """As OpenRouter wants it back, and so that it takes no more room than it must."""
+
+    def piece(index: int, **said: str | None) -> Json:
+        return {"type": "reasoning.text", "format": "f", "index": index, **said}
+
+    hidden = {"type": "reasoning.encrypted", "data": "x", "index": 2}
+    told, kept = answered(
+        [
+            chunk(reasoning="Hm", reasoning_details=[piece(0, text="Hm", signature=None)]),
+            chunk(reasoning=", ", reasoning_details=[piece(0, text=", ")]),
+            chunk(reasoning_details=[piece(0, signature="s")]),
+            chunk(reasoning="so", reasoning_details=[piece(1, text="so"), hidden, hidden]),
+            chunk(content="ho"),
+            chunk("stop"),
+        ]
+    )
+    assert told[-1]["response"]["output"][0]["summary"][0]["text"] == "Hm, so"
+    assert reasoning.details(kept["output"][0]["encrypted_content"], "chat p") == [
+        piece(0, text="Hm, ", signature="s"), piece(1, text="so"), hidden, hidden,
+    ]  # fmt: skip

@@ -14,7 +14,7 @@ import msgspec
 from writingmate.dialects.responses_calls import Call
 from writingmate.dialects.responses_events import Event
 from writingmate.dialects.responses_message import Message, citations, logprobs, pieces
-from writingmate.dialects.responses_reasoning import wrapped
+from writingmate.dialects.responses_reasoning import joined, wrapped
 from writingmate.dialects.responses_thought import Reasoning, unseen
 from writingmate.errors import UpstreamBroken
 
@@ -119,7 +119,7 @@ class Items:
             if isinstance(growing, Reasoning):
                 growing.prove(proofs)
         elif not self._included:
-            self._unseen.setdefault(len(self._done) + (growing is not None), []).extend(proofs)
+            joined(self._unseen.setdefault(len(self._done) + (growing is not None), []), proofs)
         elif growing is None:
             (yield from self._thinking()).prove(proofs)
         else:

@@ -20,6 +20,7 @@ ENCRYPTED: Final = "reasoning.encrypted_content"
 """What ``include`` asks for it with."""
 
 _MARK = f'"{PREFIX}'.encode()
+_GROWS = {"reasoning.text": "text", "reasoning.summary": "summary"}
 _NOTHING = msgspec.Raw(b"[]")
 _HELD = msgspec.json.Decoder(tuple[str, msgspec.Raw])
 
@@ -27,6 +28,20 @@ _HELD = msgspec.json.Decoder(tuple[str, msgspec.Raw])
 def wrapped(origin: str, held: object) -> str:
     """``held``, any JSON value, for ``origin`` alone: the name of a dialect, or of a provider too."""
     return PREFIX + urlsafe_b64encode(msgspec.json.encode((origin, held))).decode()
+
+
+def joined(proofs: list[dict[str, Any]], more: list[dict[str, Any]]) -> None:
+    """Add ``more`` of chat's ``reasoning_details``; a stream says each of them in pieces."""
+    for entry in more:
+        last = proofs[-1] if proofs else {}
+        grows = _GROWS.get(str(entry.get("type")))
+        if grows is None or any(last.get(name) != entry.get(name) for name in ("type", "index", "id")):
+            proofs.append(dict(entry))
+            continue
+        said = [each for each in (last.get(grows), entry.get(grows)) if isinstance(each, str)]
+        last |= {name: value for name, value in entry.items() if value is not None}
+        if said:
+            last[grows] = "".join(said)
 
 
 def opened(text: object, origin: str | None) -> msgspec.Raw | None:

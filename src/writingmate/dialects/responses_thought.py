@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from writingmate.dialects.responses_events import Event, added, done
-from writingmate.dialects.responses_reasoning import wrapped
+from writingmate.dialects.responses_reasoning import joined, wrapped
 
 
 class Reasoning:
@@ -45,7 +45,7 @@ class Reasoning:
 
     def prove(self, proofs: list[dict[str, Any]]) -> None:
         """More of what proves it."""
-        self._proofs += proofs
+        joined(self._proofs, proofs)
 
     def closed(self, status: str) -> Iterator[Event]:
         """Its end."""
