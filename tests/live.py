@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from sqlalchemy import select
 from uvicorn.server import Server
 
 from tests.openapi_check import Checked
@@ -22,7 +23,9 @@ from writingmate.app import Gateway
 from writingmate.identity import store
 from writingmate.identity.keys import MintedKey
 from writingmate.identity.records import KeyOptions, User
+from writingmate.metering.audit import audit
 from writingmate.settings import Settings
+from writingmate.storage import tables
 from writingmate.storage.engine import Database
 from writingmate.storage.migrate import upgrade
 
@@ -75,6 +78,14 @@ def serving(settings: Settings) -> Iterator[Live]:
         database.close()
     assert not thread.is_alive(), "the gateway did not stop"
     assert not checked.failures, checked.failures
+
+
+def check_books(live: Live) -> None:
+    """Nothing is held any more, and the audit is clean."""
+    with live.database.reading() as connection:
+        report = audit(connection)
+        assert report.clean, report
+        assert not connection.execute(select(tables.holds)).all()
 
 
 def settings_for(folder: Path, **fields: object) -> Settings:

@@ -11,10 +11,9 @@ import pytest
 from sqlalchemy import select
 
 from tests.fakes.openai_upstream import FakeOpenAI
-from tests.live import Live, serving, settings_for
+from tests.live import Live, check_books, serving, settings_for
 from tests.operations import pair as pairs
 from tests.operations.pair import Pair
-from writingmate.metering.audit import audit
 from writingmate.operations.generate import Generate
 from writingmate.settings import ProviderSection, TimeoutSection
 from writingmate.storage import tables
@@ -44,10 +43,7 @@ def gateway(fake: FakeOpenAI, tmp_path: Path) -> Iterator[Live]:
     )
     with serving(settings) as live:
         yield live
-        with live.database.reading() as connection:
-            report = audit(connection)
-            assert report.clean, report
-            assert not connection.execute(select(tables.holds)).all()
+        check_books(live)
 
 
 @pytest.fixture

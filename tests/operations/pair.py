@@ -12,8 +12,7 @@ import httpx2
 from sqlalchemy import Row, select
 
 from tests.fakes.openai_upstream import FakeOpenAI
-from tests.live import Live, serving, settings_for
-from writingmate.metering.audit import audit
+from tests.live import Live, check_books, serving, settings_for
 from writingmate.operations.generate import Generate
 from writingmate.settings import ModelSection, ProviderSection, RouteSection, TimeoutSection
 from writingmate.storage import tables
@@ -79,7 +78,4 @@ def gateway(folder: Path, one: str, two: str, **fields: object) -> Iterator[Live
     )
     with serving(settings) as live:
         yield live
-        with live.database.reading() as connection:
-            report = audit(connection)
-            assert report.clean, report
-            assert not connection.execute(select(tables.holds)).all()
+        check_books(live)

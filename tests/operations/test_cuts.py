@@ -15,9 +15,8 @@ from sqlalchemy import select
 from tests.dialects import hearing
 from tests.dialects.recordings import Recording, frames, recordings
 from tests.fakes.openai_upstream import FakeOpenAI, Fault
-from tests.live import Live, serving, settings_for
+from tests.live import Live, check_books, serving, settings_for
 from writingmate.metering import tokens
-from writingmate.metering.audit import audit
 from writingmate.operations.orders import ENDPOINTS
 from writingmate.settings import ProviderSection
 from writingmate.storage import tables
@@ -98,9 +97,7 @@ async def test_a_stream_that_is_cut_is_charged_for_what_came(tmp_path: Path, sto
                         fake.script(fault(case.replies[0], length, stop))
                         heard = await asked(api, case)
                         judged(live, case, heard, f"{case.codec} cut at {length}")
-            with live.database.reading() as connection:
-                assert audit(connection).clean
-                assert not connection.execute(select(tables.holds)).all()
+            check_books(live)
 
 
 async def asked(api: httpx2.AsyncClient, case: Recording) -> hearing.Heard:

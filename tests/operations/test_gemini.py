@@ -11,15 +11,12 @@ import openai
 import pytest
 from openai import AsyncOpenAI
 from pydantic import BaseModel
-from sqlalchemy import select
 
 from tests.fakes.gemini_answers import SIGNATURE, exhausted, key_refused, refusal
 from tests.fakes.gemini_upstream import FakeGemini, refusing
 from tests.fakes.openai_choices import Json, Wish
 from tests.fakes.openai_script import Fault
-from tests.live import Live, serving, settings_for
-from writingmate.metering.audit import audit
-from writingmate.storage import tables
+from tests.live import Live, check_books, serving, settings_for
 
 KEY = "AIzaSyOperatorsOwn0123456789abcdefghijk"
 FLASH = "google/gemini-2.5-flash"
@@ -56,25 +53,13 @@ def gateway(fake: FakeGemini, tmp_path: Path) -> Iterator[Live]:
     environ = {"GEMINI_API_KEY": KEY, "GEMINI_BASE_URL": fake.host}
     with serving(settings_for(tmp_path, environ=environ)) as live:
         yield live
-        with live.database.reading() as connection:
-            report = audit(connection)
-            assert report.clean, report
-            assert not connection.execute(select(tables.holds)).all()
+        check_books(live)
 
 
 @pytest.fixture
 async def client(gateway: Live) -> AsyncIterator[AsyncOpenAI]:
     async with AsyncOpenAI(base_url=gateway.api, api_key=gateway.key, max_retries=0) as sdk:
         yield sdk
-
-
-@pytest.fixture
-def entry(gateway: Live) -> Callable[[], Any]:
-    def read() -> Any:
-        with gateway.database.reading() as connection:
-            return connection.execute(select(tables.entries)).one()
-
-    return read
 
 
 def says(text: str) -> list[Any]:

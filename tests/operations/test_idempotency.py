@@ -16,13 +16,12 @@ from sqlalchemy import Row, select, update
 
 from tests.api.raw import ask, dial, until
 from tests.fakes.openai_upstream import FakeOpenAI, Fault
-from tests.live import Live, serving, settings_for
+from tests.live import Live, check_books, serving, settings_for
 from tests.operations.conftest import SECRET
 from tests.operations.test_generate import HELLO, STREAM, error_of, settled
 from writingmate import app
 from writingmate.identity import store
 from writingmate.identity.records import KeyOptions
-from writingmate.metering.audit import audit
 from writingmate.operations.client import Client, Request
 from writingmate.operations.idempotency import Idempotency, hashed
 from writingmate.settings import ProviderSection, Settings, TimeoutSection
@@ -51,10 +50,7 @@ def gateway(fake: FakeOpenAI, tmp_path: Path, database_url: str) -> Iterator[Liv
     """The gateway on either database; its books are audited when the test is over."""
     with serving(settings(fake, tmp_path, database_url)) as live:
         yield live
-        with live.database.reading() as connection:
-            report = audit(connection)
-            assert report.clean, report
-            assert not connection.execute(select(tables.holds)).all()
+        check_books(live)
 
 
 def entries(gateway: Live) -> list[Row[Any]]:

@@ -16,10 +16,9 @@ from sqlalchemy import select
 from tests.fakes.openai_choices import Json
 from tests.fakes.openai_upstream import FakeOpenAI, Fault
 from tests.fakes.openrouter import FakeOpenRouter, refusing
-from tests.live import Live
+from tests.live import Live, check_books
 from tests.operations.limited import limited
 from tests.operations.test_generate import HELLO, error_of
-from writingmate.metering.audit import audit
 from writingmate.storage import tables
 from writingmate.vault import store as vault
 from writingmate.vault.box import Box
@@ -74,10 +73,7 @@ def gateway(fake: FakeOpenAI, openrouter: FakeOpenRouter, tmp_path: Path) -> Ite
     """OpenRouter is known by its address alone: the operator has no key of it."""
     with limited(tmp_path, fake.base_url, plan="tight", OPENROUTER_BASE_URL=openrouter.base_url) as live:
         yield live
-        with live.database.reading() as connection:
-            report = audit(connection)
-            assert report.clean, report
-            assert not connection.execute(select(tables.holds)).all()
+        check_books(live)
 
 
 @pytest.fixture

@@ -11,16 +11,13 @@ import anthropic
 import httpx2
 import pytest
 from anthropic import AsyncAnthropic
-from sqlalchemy import select
 
 from tests.fakes.anthropic_upstream import FakeAnthropic, refusing
 from tests.fakes.openai_choices import Wish
 from tests.fakes.openai_script import Fault
 from tests.fakes.openai_upstream import FakeOpenAI
-from tests.live import Live, serving, settings_for
-from writingmate.metering.audit import audit
+from tests.live import Live, check_books, serving, settings_for
 from writingmate.settings import ModelSection, ProviderSection, RouteSection
-from writingmate.storage import tables
 
 KEY = "sk-ant-api03-operators-own-0123456789"
 HAIKU = "claude-haiku-4-5-20251001"
@@ -67,10 +64,7 @@ def gateway(claude: FakeAnthropic, gpt: FakeOpenAI, tmp_path: Path) -> Iterator[
     )
     with serving(settings) as live:
         yield live
-        with live.database.reading() as connection:
-            report = audit(connection)
-            assert report.clean, report
-            assert not connection.execute(select(tables.holds)).all()
+        check_books(live)
 
 
 @pytest.fixture
@@ -85,15 +79,6 @@ async def raw(gateway: Live) -> AsyncIterator[httpx2.AsyncClient]:
     headers = {"authorization": f"Bearer {gateway.key}", "anthropic-version": "2023-06-01"}
     async with httpx2.AsyncClient(base_url=f"{gateway.url}/api/anthropic", headers=headers) as http:
         yield http
-
-
-@pytest.fixture
-def entry(gateway: Live) -> Entry:
-    def read() -> Any:
-        with gateway.database.reading() as connection:
-            return connection.execute(select(tables.entries)).one()
-
-    return read
 
 
 def says(text: str) -> list[Any]:

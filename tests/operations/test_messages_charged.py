@@ -19,9 +19,8 @@ from tests.fakes.anthropic_upstream import FakeAnthropic, refusing
 from tests.fakes.openai_choices import Wish
 from tests.fakes.openai_script import Fault, RecordedCall
 from tests.fakes.openai_upstream import FakeOpenAI
-from tests.live import Live, serving, settings_for
+from tests.live import Live, check_books, serving, settings_for
 from writingmate.metering import tokens
-from writingmate.metering.audit import audit
 from writingmate.storage import tables
 
 KEY = "sk-ant-api03-operators-own-0123456789"
@@ -58,10 +57,7 @@ def gateway(claude: FakeAnthropic, router: FakeOpenAI, tmp_path: Path) -> Iterat
     }
     with serving(settings_for(tmp_path, environ=environ)) as live:
         yield live
-        with live.database.reading() as connection:
-            report = audit(connection)
-            assert report.clean, report
-            assert not connection.execute(select(tables.holds)).all()
+        check_books(live)
 
 
 @pytest.fixture

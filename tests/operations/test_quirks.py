@@ -16,8 +16,7 @@ from sqlalchemy import select
 
 from tests.fakes.openai_choices import Wish
 from tests.fakes.openai_upstream import FakeOpenAI, Fault
-from tests.live import Live, serving, settings_for
-from writingmate.metering.audit import audit
+from tests.live import Live, check_books, serving, settings_for
 from writingmate.settings import ModelSection, ProviderSection, RouteSection, TimeoutSection
 from writingmate.storage import tables
 
@@ -53,25 +52,13 @@ def gateway(fakes: Fakes, tmp_path: Path) -> Iterator[Live]:
     )
     with serving(settings) as live:
         yield live
-        with live.database.reading() as connection:
-            report = audit(connection)
-            assert report.clean, report
-            assert not connection.execute(select(tables.holds)).all()
+        check_books(live)
 
 
 @pytest.fixture
 async def client(gateway: Live) -> AsyncIterator[AsyncOpenAI]:
     async with AsyncOpenAI(base_url=gateway.api, api_key=gateway.key, max_retries=0) as sdk:
         yield sdk
-
-
-@pytest.fixture
-def entry(gateway: Live) -> Callable[[], Any]:
-    def read() -> Any:
-        with gateway.database.reading() as connection:
-            return connection.execute(select(tables.entries)).one()
-
-    return read
 
 
 @pytest.mark.parametrize("stream", [True, False])
