@@ -92,7 +92,7 @@ async def test_a_tool_there_and_back(stage: Stage) -> None:
     project = await asyncio.to_thread(configure, stage)
     file = project / "hello.txt"
     written = {"filePath": str(file), "content": "written by a tool\n"}
-    stage.fake.script(Fault(wish=Wish(calls={"write": written})), times=1)
+    stage.fake.script(Fault(wish=Wish(calls={"write": written})), path="/v1/chat/completions", times=1)
     parts = await opencode(stage, project, "Write hello.txt.")
     assert await asyncio.to_thread(file.read_text) == written["content"]
     (used,) = [part for part in parts if part["type"] == "tool"]
