@@ -46,15 +46,15 @@ def without(item: Json, *names: str) -> Json:
     return {name: value for name, value in item.items() if name not in names}
 
 
-def test_what_goes_on_is_the_input_as_it_came_and_the_output_without_ids() -> None:
+def test_what_goes_on_is_the_input_and_the_output_as_they_came() -> None:
     given_ = [{"id": "msg_x", "role": "user", "content": "hi"}, {"role": "user", "content": "ho"}]
-    assert sent(turn(given_, MESSAGE, CALL)) == [*given_, without(MESSAGE, "id"), without(CALL, "id")]
+    assert sent(turn(given_, MESSAGE, CALL)) == [*given_, MESSAGE, CALL]
     assert sent(turn("hi")) == [{"role": "user", "content": "hi"}]
 
 
 def test_a_call_that_was_cut_is_left_out() -> None:
     cut = CALL | {"status": "incomplete", "arguments": '{"a'}
-    assert sent(turn("hi", MESSAGE, cut)) == [{"role": "user", "content": "hi"}, without(MESSAGE, "id")]
+    assert sent(turn("hi", MESSAGE, cut)) == [{"role": "user", "content": "hi"}, MESSAGE]
 
 
 def test_what_only_its_maker_reads_is_wrapped_for_it() -> None:
@@ -70,7 +70,7 @@ def test_what_only_its_maker_reads_is_wrapped_for_it() -> None:
         assert reasoning.opened(wrapped["encrypted_content"], "responses other") is None
     assert sent(turn([], encrypted, search, provider=None)) == []
     ours = encrypted | {"encrypted_content": reasoning.wrapped("chat messages", SIGNED)}
-    assert sent(turn([], ours)) == [without(ours, "id")]
+    assert sent(turn([], ours)) == [ours]
 
 
 def test_items_are_listed_whole() -> None:

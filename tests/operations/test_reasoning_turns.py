@@ -33,6 +33,7 @@ TOOLS = [
         "type": "function",
         "name": "weather",
         "parameters": {"type": "object", "properties": {"city": {"type": "string"}}},
+        "strict": False,
     }
 ]
 THINKING: Json = {"tools": TOOLS, "reasoning": {"effort": "medium"}}

@@ -1,7 +1,7 @@
 """The turns of a conversation that is kept, as input items for the next one, and as a list to be read.
 
-A turn's own input goes out again as its client sent it. Of its output goes what anybody can read, without
-ids, which mean something only where they were made; the rest travels as `responses_reasoning` says.
+A turn's own input goes out again as its client sent it, and so does what anybody can read of its output,
+with the ids that OpenAI's types want; the rest travels as `responses_reasoning` says.
 """
 
 from __future__ import annotations
@@ -147,9 +147,7 @@ def _again(item: msgspec.Raw, provider: str | None) -> msgspec.Raw | None:
     if read.type in _CALLS and read.status == "incomplete":
         return None  # its arguments are cut off: nobody can have run it
     if read.type == "message" or read.type in _CALLS or responses_reasoning.ours(read.encrypted_content):
-        members = document.members(item)
-        members.pop("id", None)
-        return document.raw(members)
+        return item
     if provider is None or (read.type == "reasoning" and not read.encrypted_content):
         return None
     held = responses_reasoning.wrapped(f"responses {provider}", item)
