@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.clients.stage import PROVIDER_KEY, Outside, Stage
-from tests.fakes.openai_upstream import FakeOpenAI
+from tests.fakes.openrouter import FakeOpenRouter
 from tests.live import serving, settings_for
 
 
@@ -20,7 +20,7 @@ async def stage(tmp_path: Path) -> AsyncIterator[Stage]:
     home = tmp_path / "home"
     home.mkdir()
     trap = await asyncio.start_server(outside.refuse, "127.0.0.1", 0)
-    async with trap, FakeOpenAI(key=PROVIDER_KEY) as fake:
+    async with trap, FakeOpenRouter(key=PROVIDER_KEY) as fake:
         proxy = f"http://127.0.0.1:{trap.sockets[0].getsockname()[1]}"
         environ = {"OPENROUTER_API_KEY": PROVIDER_KEY, "OPENROUTER_BASE_URL": fake.base_url}
         with serving(settings_for(tmp_path / "gateway", environ=environ)) as live:

@@ -10,6 +10,10 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
+from openai.types.chat import completion_create_params as chat
+from openrouter.components import ChatRequest
+from pydantic import ValidationError
+
 from tests.fakes import openrouter_answers
 from tests.fakes.openai_answers import Answer
 from tests.fakes.openai_choices import Json, Wish
@@ -43,6 +47,8 @@ ABOUT_A_KEY: Json = {
     "expires_at": "2027-12-31T23:59:59Z",
     "rate_limit": {"requests": 1000, "interval": "1h", "note": "This field is deprecated."},
 }
+#: Fields of a chat that OpenAI does not know.
+_OWN = frozenset(ChatRequest.model_fields) - chat.CompletionCreateParamsNonStreaming.__annotations__.keys()
 MODERATION: Json = {
     "reasons": ["violence"],
     "flagged_input": "what was…",
@@ -74,6 +80,16 @@ class FakeOpenRouter(FakeOpenAI):
             return None  # its list is public
         refused = super()._refused(call)
         return (401, error(401, "User not found.")) if refused and refused[0] == 401 else refused
+
+    def _judgement(self, path: str, document: Json) -> tuple[int, Json] | None:
+        """By its own types, and what they share with OpenAI's by those."""
+        if path == "/v1/chat/completions":
+            try:
+                ChatRequest.model_validate(document)
+            except ValidationError as fault:
+                return 400, error(400, str(fault))
+            document = {name: value for name, value in document.items() if name not in _OWN}
+        return super()._judgement(path, document)
 
     def _looked_up(self, call: RecordedCall) -> tuple[int, Json]:
         if (call.method, call.path) == ("GET", "/v1/key"):
