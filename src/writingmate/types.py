@@ -22,12 +22,16 @@ Unit: TypeAlias = Literal["messages", "requests"]
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """Tokens of one request as OpenAI counts them (WIRE §13)."""
+    """Tokens of one request as OpenAI counts them (WIRE §13).
+
+    ``written_tokens`` of the prompt went into a cache; they count like any others, and are told on.
+    """
 
     prompt_tokens: int = 0
     completion_tokens: int = 0
     cached_tokens: int = 0
     reasoning_tokens: int = 0
+    written_tokens: int = 0
 
     def __add__(self, other: Usage) -> Usage:
         return Usage(
@@ -35,6 +39,7 @@ class Usage:
             self.completion_tokens + other.completion_tokens,
             self.cached_tokens + other.cached_tokens,
             self.reasoning_tokens + other.reasoning_tokens,
+            self.written_tokens + other.written_tokens,
         )
 
 

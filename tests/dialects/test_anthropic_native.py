@@ -139,11 +139,11 @@ def test_usage_begins_with_the_prompt_and_ends_with_the_rest(*, named: bool) -> 
     exchange = begun({"stream": True})
     frames = framed(EVENTS, named=named)
     assert exchange.feed(exchange.legs[0], frames[:4]) == b"".join(frames[:4])
-    assert (exchange.usage, exchange.begun) == (None, Usage(125, 3, 100))
+    assert (exchange.usage, exchange.begun) == (None, Usage(125, 3, 100, 0, 20))
     with pytest.raises(UpstreamBroken):
         exchange.end(exchange.legs[0])
     assert exchange.feed(exchange.legs[0], frames[4:]) == b"".join(frames[4:-1])
-    assert exchange.usage == Usage(125, 12, 100)
+    assert exchange.usage == Usage(125, 12, 100, 0, 20)
     assert exchange.end(exchange.legs[0]) == b""
     assert exchange.closing() == frames[-1]
     assert exchange.observed_text() == "Hello"

@@ -291,7 +291,7 @@ def test_keep_alives_and_the_word_done_are_not_for_the_client() -> None:
                 "output_tokens_details": {"reasoning_tokens": 4},
                 "total_tokens": 15,
             },
-            Usage(10, 5, 8, 4),
+            Usage(10, 5, 8, 4, 1),
         ),
         (
             {"input_tokens": 10, "output_tokens": 5, "input_tokens_details": {"cached_tokens": 11}},

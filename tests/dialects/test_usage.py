@@ -108,3 +108,10 @@ def test_whatever_is_reported_the_figures_are_sound(reported: dict[str, Any]) ->
         assert 0 <= found.cached_tokens <= found.prompt_tokens
         assert 0 <= found.reasoning_tokens <= found.completion_tokens
         assert found.prompt_tokens + found.completion_tokens > 0
+
+
+def test_what_went_into_a_cache_is_told_on() -> None:
+    details = {"cached_tokens": 4, "cache_write_tokens": 6}
+    reported = {"prompt_tokens": 10, "completion_tokens": 5, "prompt_tokens_details": details}
+    assert usage.normalised(reported) == Usage(10, 5, 4, 0, 6)
+    assert usage.normalised({**reported, "prompt_tokens": 9}) == Usage(9, 5, 4)

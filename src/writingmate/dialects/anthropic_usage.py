@@ -35,6 +35,7 @@ def _one(reported: dict[str, Any]) -> Usage:
         completion_tokens=completion,
         cached_tokens=_tokens(reported, "cache_read_input_tokens") or 0,
         reasoning_tokens=min(thought, completion),
+        written_tokens=_tokens(reported, "cache_creation_input_tokens") or 0,
     )
 
 
@@ -42,8 +43,8 @@ def shown(usage: Usage | None) -> dict[str, Any]:
     """Usage as a message reports it; zeros where the provider reported none, for clients need numbers."""
     usage = usage or Usage()
     return {
-        "input_tokens": usage.prompt_tokens - usage.cached_tokens,
-        "cache_creation_input_tokens": 0,
+        "input_tokens": usage.prompt_tokens - usage.cached_tokens - usage.written_tokens,
+        "cache_creation_input_tokens": usage.written_tokens,
         "cache_read_input_tokens": usage.cached_tokens,
         "output_tokens": usage.completion_tokens,
         "output_tokens_details": {"thinking_tokens": usage.reasoning_tokens},

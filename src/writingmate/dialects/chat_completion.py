@@ -69,12 +69,13 @@ class ChatAnswer:
         return msgspec.json.encode(said)
 
 
-def usage_object(usage: Usage, *, cache_written: int = 0) -> dict[str, Any]:
-    """Usage as OpenAI reports it; ``cache_written`` are tokens of the prompt too."""
+def usage_object(usage: Usage) -> dict[str, Any]:
+    """Usage as OpenAI reports it."""
+    cached = {"cached_tokens": usage.cached_tokens, "cache_write_tokens": usage.written_tokens}
     return {
         "prompt_tokens": usage.prompt_tokens,
         "completion_tokens": usage.completion_tokens,
         "total_tokens": usage.prompt_tokens + usage.completion_tokens,
-        "prompt_tokens_details": {"cached_tokens": usage.cached_tokens, "cache_write_tokens": cache_written},
+        "prompt_tokens_details": cached,
         "completion_tokens_details": {"reasoning_tokens": usage.reasoning_tokens},
     }

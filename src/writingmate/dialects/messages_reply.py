@@ -53,7 +53,7 @@ def usage(reported: object) -> dict[str, Any] | None:
     written = _tokens(reported, "cache_creation_input_tokens")
     details = reported.get("output_tokens_details")
     thought = _tokens(details, "thinking_tokens") if isinstance(details, dict) else 0
-    return usage_object(Usage(fresh + read + written, completion, read, thought), cache_written=written)
+    return usage_object(Usage(fresh + read + written, completion, read, thought, written))
 
 
 def _tokens(reported: dict[str, Any], name: str) -> int:

@@ -23,6 +23,7 @@ _CACHED = (
     ("num_cached_tokens",),  # Mistral
     ("cached_tokens",),  # Moonshot, Together
 )
+_WRITTEN = ("prompt_tokens_details", "cache_write_tokens")
 _REASONING = (("completion_tokens_details", "reasoning_tokens"), ("reasoning_tokens",))
 
 
@@ -56,6 +57,7 @@ def normalised(reported: object) -> Usage | None:
     if prompt is None or completion is None or prompt + completion == 0:
         return None
     cached = _first(reported, _CACHED)
+    written = _tokens(reported, _WRITTEN) or 0
     reasoning = _first(reported, _REASONING)
     total = _tokens(reported, ("total_tokens",))
     completion = _with_reasoning(prompt, completion, reasoning, cached, total)
@@ -64,6 +66,7 @@ def normalised(reported: object) -> Usage | None:
         completion_tokens=completion,
         cached_tokens=cached if cached <= prompt else 0,
         reasoning_tokens=min(reasoning, completion),
+        written_tokens=written if cached + written <= prompt else 0,
     )
 
 

@@ -92,7 +92,6 @@ REASONS = (
     Reason("*", "chat", r"choices\[\]\.logprobs\.refusal", "the odds of a refusal have no place"),
     Reason("*", "chat", "obfuscation", "events of ours are not padded"),
     Reason("*", "chat", rf"{_DETAILS}{_FURTHER}", _COUNTED),
-    Reason("completions|responses", "chat", r"usage\.prompt_tokens_details\.cache_write_tokens", _COUNTED),
     # a provider's own responses
     Reason("responses", "responses", "id$|background|previous_response_id|conversation",
            "what is kept is kept by the gateway, under an id of its own"),
