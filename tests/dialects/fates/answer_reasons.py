@@ -79,13 +79,18 @@ REASONS = (
     Reason("responses", "messages", r"\[content_block_delta\]\.delta\[signature_delta\]\.signature", _SIGNED),
     Reason("completions", "*", "metadata|moderation|service_tier", "completions have no place for it"),
     # chat's, for responses
-    Reason("responses", "chat", rf"{_CHOICE}\.(audio|function_call)", _ASKED),
-    Reason("responses", "chat", rf"{_CHOICE}\.role", _ANYWAY),
-    Reason("responses", "chat", r"choices\[\]\.delta\.tool_calls\[\]\.(index|type)", _ORDER),
-    Reason("responses", "chat", "metadata|moderation", _ASKED),
+    Reason("responses|messages", "chat", rf"{_CHOICE}\.(audio|function_call)", _ASKED),
+    Reason("responses|messages", "chat", rf"{_CHOICE}\.role", _ANYWAY),
+    Reason("responses|messages", "chat", r"choices\[\]\.delta\.tool_calls\[\]\.(index|type)", _ORDER),
+    Reason("responses|messages", "chat", "metadata|moderation", _ASKED),
     Reason("responses", "chat", 'service_tier="default"', _ANYWAY),
     Reason("responses", "chat", "system_fingerprint", "a response has no place for it"),
-    # chat's, for both
+    # chat's, for messages
+    Reason("messages", "chat", rf"{_CHOICE}\.annotations",
+           "a citation there names an index that only Anthropic makes"),
+    Reason("messages", "chat", r"created|service_tier|system_fingerprint|choices\[\]\.logprobs\.content",
+           "a message has no place for it"),
+    # chat's, for all
     Reason("*", "chat", r"choices\[\]$|choices\[\]\.logprobs$", _ANYWAY),
     Reason("*", "chat", r"choices\[\]\.index", "choices are numbered anew"),
     Reason("*", "chat", r'choices\[\]\.finish_reason="(stop|tool_calls|function_call)"', _ANYWAY),

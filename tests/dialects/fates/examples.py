@@ -139,3 +139,48 @@ RESPONSES: dict[str, Any] = {
         "parallel_tool_calls": _FUNCTIONS,
     },
 }
+
+
+def _used(name: str) -> dict[str, Any]:
+    return {"type": "tool_use", "id": name, "name": "look", "input": {}}
+
+
+def _resulted(call_id: str) -> dict[str, Any]:
+    return {"type": "tool_result", "tool_use_id": call_id, "content": "42"}
+
+
+def _in_messages(label: str, item: Any) -> Any:
+    """A turn of the assistant's is followed by the user's, calls by their results, which come first."""
+    if label == "messages" and item is ABSENT:
+        return [USER]
+    if label != "messages":
+        return item if item is ABSENT else [item]
+    blocks = item["content"] if isinstance(item["content"], list) else []
+    used = [_resulted(block["id"]) for block in blocks if block["type"] == "tool_use"]
+    if item["role"] == "assistant":
+        return [USER, item, {"role": "user", "content": used} if used else USER]
+    if item["role"] == "system":
+        return [USER, item]
+    results = [block["tool_use_id"] for block in blocks if block["type"] == "tool_result"]
+    if not results:
+        return [item]
+    rest = [_resulted(name) for name in NAMES if name not in results]
+    calls = {"role": "assistant", "content": [_used(name) for name in NAMES]}
+    return [USER, calls, {**item, "content": [*blocks, *rest]}]
+
+
+_MINE = {"tools": [{"name": name, "input_schema": SCHEMA} for name in NAMES]}
+MESSAGES: dict[str, Any] = {
+    "base": {"model": "a/b", "messages": [USER], "max_tokens": 99},
+    "around": _in_messages,
+    "never": r"messages\[user\]\.content\[(thinking|redacted_thinking|tool_use|server_tool_use)"
+    r"|messages\[assistant\]\.content\[(image|document|search_result|tool_result)\]"
+    r"|messages\[system\]\.content\[(?!text)",
+    "values": {
+        "input_schema": SCHEMA,
+        "data": "QUFB",
+        "url": PICTURE,
+        "budget_tokens": 2048,
+    },
+    "beside": {"tool_choice": _MINE, "thinking": {"max_tokens": 9000}},
+}

@@ -5,10 +5,12 @@ A new dialect is one entry in `CLIENTS` or `PROVIDERS`, and its reasons in `reas
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from anthropic.types import message_create_params as messages
 from openai.types import completion_create_params as completions
 from openai.types.chat import completion_create_params as chat
 from openai.types.responses import response_create_params as responses
@@ -37,7 +39,8 @@ class Client:
 
     ``type`` is the vendor's type of a request, ``base`` the least request, ``values`` and ``around``
     what `Walker` is told, ``beside`` what must be in a request beside a field, by the beginning of its
-    label. Whose answer is looked at has asked for all there is: ``asking``, and ``streaming`` of a stream.
+    label. Labels that begin with ``never``, a regular expression, are allowed by the type alone.
+    Whose answer is looked at has asked for all there is: ``asking``, and ``streaming`` of a stream.
     """
 
     dialect: DialectName
@@ -46,12 +49,14 @@ class Client:
     values: Mapping[str, Any] = field(default_factory=dict)
     beside: Mapping[str, Json] = field(default_factory=dict)
     around: Around | None = None
+    never: str = "(?!)"
     asking: Json = field(default_factory=dict)
     streaming: Json = field(default_factory=lambda: {"stream": True})
 
     def rows(self) -> list[tuple[str, Json, Json]]:
         """Label, a request with the field, and the same request without it."""
-        return [self._requests(row) for row in Walker(self.values, self.around).rows(self.type)]
+        rows = Walker(self.values, self.around).rows(self.type)
+        return [self._requests(row) for row in rows if not re.match(self.never, row.label)]
 
     def _requests(self, row: Row) -> tuple[str, Json, Json]:
         name = row.label.partition(".")[0].partition("[")[0].partition("=")[0]
@@ -90,6 +95,7 @@ CLIENTS = {
         Client("chat", chat.CompletionCreateParamsStreaming, **examples.CHAT),
         Client("completions", completions.CompletionCreateParamsStreaming, **examples.COMPLETIONS),
         Client("responses", responses.ResponseCreateParamsStreaming, **examples.RESPONSES),
+        Client("messages", messages.MessageCreateParamsStreaming, **examples.MESSAGES),
     )
 }
 

@@ -8,6 +8,7 @@ value in it). ``[user]`` is the kind of an object among several, ``[]`` a list o
 from __future__ import annotations
 
 import collections.abc
+import os
 import types
 import typing
 from collections.abc import Callable, Iterator, Mapping
@@ -32,6 +33,8 @@ _PLAIN: dict[Any, Any] = {
     str: "x7", int: 7, float: 0.5, bool: True, object: "x7", Any: "x7", bytes: "QUFB",
     datetime: "2026-11-22T10:00:00Z",
 }  # fmt: skip
+#: What an SDK reads itself, before anything is sent.
+_FILES = (typing.IO, os.PathLike)
 _TAGS = ("type", "role", "kind", "object")
 
 
@@ -171,8 +174,11 @@ def alternatives(hint: Any) -> list[Any]:
         found = [each for arg in get_args(hint) for each in alternatives(arg)]
         found = [each for at, each in enumerate(found) if each not in found[:at]]
         words = [each for each in found if _words(each)]
+        if any(typing_extensions.is_typeddict(each) for each in found):
+            # What an SDK read from an answer may be given back as it is: the same by another type.
+            found = [each for each in found if not _is_model(each)]
         return [each for each in found if str not in found or each not in words]
-    return [] if hint in (type(None), Enum) else [hint]
+    return [] if hint in (type(None), Enum) or get_origin(hint) in _FILES else [hint]
 
 
 def _words(hint: Any) -> tuple[Any, ...]:
@@ -194,12 +200,16 @@ def unwrapped(hint: Any) -> Any:
 
 
 def is_object(hint: Any) -> bool:
-    return typing_extensions.is_typeddict(hint) or (isinstance(hint, type) and issubclass(hint, BaseModel))
+    return typing_extensions.is_typeddict(hint) or _is_model(hint)
+
+
+def _is_model(hint: Any) -> bool:
+    return isinstance(hint, type) and issubclass(hint, BaseModel)
 
 
 def fields(hint: Any) -> list[Field]:
     """The fields of a TypedDict or of a model, by the names they have on the wire."""
-    if isinstance(hint, type) and issubclass(hint, BaseModel):
+    if _is_model(hint):
         return [
             Field(field.alias or name, field.annotation, field.is_required())
             for name, field in hint.model_fields.items()

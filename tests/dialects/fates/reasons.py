@@ -38,6 +38,7 @@ _HOSTED = "tools that a vendor hosts are refused, so there is nothing of them to
 _VENDOR = "of a vendor's own way of calling tools, which is refused where tools are described"
 
 _OVER = "chat|messages|gemini"
+_CHATTED = "chat|gemini"
 
 REASONS = (
     Reason("*", "*", "model", "the provider's own name of the model is sent"),
@@ -87,6 +88,31 @@ REASONS = (
     Reason("responses", "*", r'text$|text\.format\[text\]|text\.verbosity="medium"', _ANYWAY),
     Reason("responses", "*", r"tools\[custom\]\.format\[text\]", _ANYWAY),
     Reason("responses", "*", "stream_options$", _ANYWAY),
+    # Anthropic's clients
+    Reason("messages", _CHATTED, r"(.*\.|system\[\]\.)?cache_control", _CACHE),
+    Reason("messages", _CHATTED, r".*\.citations", "of what was said before only the words are sent"),
+    Reason("messages", _CHATTED, r".*\.content\[text\]$", _PARTS),
+    Reason("messages", _CHATTED, r".*\.transformations$", _ANYWAY),
+    Reason("messages", "gemini", r".*\[document\]\.title", "a file has no name there"),
+    Reason("messages", _CHATTED, r"messages\[assistant\]\.content\[(redacted_)?thinking\]",
+           "it goes back to the model that thought it, and to no other"),
+    Reason("messages", _CHATTED, r"messages\[assistant\]\.content\[tool_use\]\.caller", _VENDOR),
+    Reason("messages", _CHATTED, "diagnostics|metadata", "it is told to the vendor, and changes no answer"),
+    Reason("messages", _CHATTED,
+           r'output_config$|output_config\.effort="high"|service_tier="auto"|speed', _ANYWAY),
+    Reason("messages", _CHATTED, r"thinking\[(disabled|between_tools|adaptive)\]$",
+           "how much to think is left to the model"),
+    Reason("messages", _CHATTED, r'tools\[custom\]\.(type|allowed_callers\[\]="direct")', _ANYWAY),
+    Reason("messages", _CHATTED, r"tools\[custom\]\.(defer_loading|eager_input_streaming)",
+           "it saves a prompt or time, and changes no answer"),
+    Reason("messages", "gemini", r"tool_choice\[auto\]$", _ANYWAY),
+    Reason("messages", "gemini", r"tool_choice\[\w+\]\.disable_parallel_tool_use",
+           "a second call is left out of the answer"),
+    Reason("messages", "gemini", r"tools\[custom\]\.input_schema\[object\]\.required",
+           "of an object without properties it says nothing"),
+    Reason("messages", _CHATTED, r"thinking\[enabled\]\.budget_tokens", "an effort stands for many budgets"),
+    Reason("messages", _CHATTED, r"thinking\[\w+\]\.display",
+           "it says what is shown of thinking, of which this answer has none"),
 )  # fmt: skip
 
 
