@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-import msgspec
-
-from writingmate.dialects import faults, gemini_parts, gemini_thoughts
+from writingmate.dialects import arguments, faults, gemini_parts, gemini_thoughts
 from writingmate.dialects.gemini_parts import Part
 from writingmate.dialects.unsupported import unsupported
 from writingmate.errors import InvalidRequest
@@ -84,8 +82,8 @@ class Conversation:
             raise faults.missing(f"{param}.function.name")
         call_id = _id(call.get("id"), f"{param}.id")
         self._names[call_id] = name
-        arguments = _arguments(function.get("arguments"), f"{param}.function.arguments")
-        part: Part = {"functionCall": {"id": call_id, "name": name, "args": arguments}}
+        given = arguments.decoded(function.get("arguments"), f"{param}.function.arguments")
+        part: Part = {"functionCall": {"id": call_id, "name": name, "args": given}}
         signature = signatures.call(call)
         return part if signature is None else {**part, "thoughtSignature": signature}
 
@@ -123,18 +121,6 @@ def _sign_text(said: list[Part], calls: list[Part], signature: str | None) -> No
         calls[0].setdefault("thoughtSignature", signature)
     else:
         said.append({"text": "", "thoughtSignature": signature})
-
-
-def _arguments(text: object, param: str) -> dict[str, Any]:
-    if text is None or (isinstance(text, str) and not text.strip()):
-        return {}
-    try:
-        arguments = msgspec.json.decode(text) if isinstance(text, str) else text
-    except (msgspec.DecodeError, ValueError, RecursionError):
-        arguments = None
-    if not isinstance(arguments, dict):
-        raise InvalidRequest(f"Invalid '{param}': expected the JSON of an object.", param=param)
-    return arguments
 
 
 def _id(value: object, param: str) -> str:

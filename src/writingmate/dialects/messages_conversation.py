@@ -6,9 +6,7 @@ import re
 from collections.abc import Iterable
 from typing import Any
 
-import msgspec
-
-from writingmate.dialects import faults, messages_parts, messages_thinking
+from writingmate.dialects import arguments, faults, messages_parts, messages_thinking
 from writingmate.dialects.messages_parts import Block
 from writingmate.dialects.unsupported import unsupported
 from writingmate.errors import InvalidRequest
@@ -108,20 +106,8 @@ def _call(call: object, param: str) -> Block:
     name = function.get("name")
     if not isinstance(name, str):
         raise faults.missing(f"{param}.function.name")
-    arguments = _arguments(function.get("arguments"), f"{param}.function.arguments")
-    return {"type": "tool_use", "id": _id(call.get("id"), f"{param}.id"), "name": name, "input": arguments}
-
-
-def _arguments(text: object, param: str) -> dict[str, Any]:
-    if text is None or (isinstance(text, str) and not text.strip()):
-        return {}
-    try:
-        arguments = msgspec.json.decode(text) if isinstance(text, str) else text
-    except (msgspec.DecodeError, ValueError, RecursionError):
-        arguments = None
-    if not isinstance(arguments, dict):
-        raise InvalidRequest(f"Invalid '{param}': expected the JSON of an object.", param=param)
-    return arguments
+    given = arguments.decoded(function.get("arguments"), f"{param}.function.arguments")
+    return {"type": "tool_use", "id": _id(call.get("id"), f"{param}.id"), "name": name, "input": given}
 
 
 def _result(message: dict[str, Any], param: str) -> Block:
