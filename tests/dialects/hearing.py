@@ -282,7 +282,7 @@ def _anthropic_usage(reported: Json) -> Usage | None:
     if "input_tokens" not in reported or "output_tokens" not in reported:
         return None
     read, written = (reported.get(f"cache_{how}_input_tokens") or 0 for how in ("read", "creation"))
-    return Usage(reported["input_tokens"] + read + written, reported["output_tokens"], read)
+    return Usage(reported["input_tokens"] + read + written, reported["output_tokens"], read, 0, written)
 
 
 STREAMS: dict[str, Callable[[Heard, list[bytes]], None]] = {

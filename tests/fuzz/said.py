@@ -65,7 +65,8 @@ def _usage(draw: st.DrawFn) -> Usage | None:
     if draw(st.integers(0, 9)) == 0:
         return None
     cached = draw(st.sampled_from((0, prompt // 2, prompt)))
-    return Usage(prompt, completion, cached, draw(st.sampled_from((0, completion // 3, completion))))
+    thought = draw(st.sampled_from((0, completion // 3, completion)))
+    return Usage(prompt, completion, cached, thought, draw(st.sampled_from((0, (prompt - cached) // 2))))
 
 
 @st.composite

@@ -24,8 +24,9 @@ class Gemini:
     """A provider that speaks it."""
 
     def fits(self, said: Said) -> Said:
-        """What is no refusal by itself; it always says what it took."""
-        return replace(said, refusal="", usage=said.usage or Usage(3, 2))
+        """What is no refusal by itself; it always says what it took, and not what went into a cache."""
+        usage = replace(said.usage or Usage(3, 2), written_tokens=0)
+        return replace(said, refusal="", usage=usage)
 
     def whole(self, said: Said, chance: random.Random) -> Json:
         """One candidate, and what it took."""

@@ -73,7 +73,10 @@ def chat_usage(usage: Usage) -> Json:
         "prompt_tokens": usage.prompt_tokens,
         "completion_tokens": usage.completion_tokens,
         "total_tokens": usage.prompt_tokens + usage.completion_tokens,
-        "prompt_tokens_details": {"cached_tokens": usage.cached_tokens},
+        "prompt_tokens_details": {
+            "cached_tokens": usage.cached_tokens,
+            "cache_write_tokens": usage.written_tokens,
+        },
         "completion_tokens_details": {"reasoning_tokens": usage.reasoning_tokens},
     }
 
@@ -245,10 +248,9 @@ class Messages:
 
     def _usage(self, said: Said) -> Json:
         usage = said.usage or Usage()
-        fresh = usage.prompt_tokens - usage.cached_tokens
         return {
-            "input_tokens": fresh - fresh // 2,
-            "cache_creation_input_tokens": fresh // 2,
+            "input_tokens": usage.prompt_tokens - usage.cached_tokens - usage.written_tokens,
+            "cache_creation_input_tokens": usage.written_tokens,
             "cache_read_input_tokens": usage.cached_tokens,
             "output_tokens": usage.completion_tokens,
             "output_tokens_details": {"thinking_tokens": usage.reasoning_tokens},
