@@ -8,7 +8,6 @@ does the complaint.
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final, NamedTuple, TypeAlias
 
@@ -139,7 +138,8 @@ def _sums(page: Iterable[EntryRow]) -> dict[tuple[str, ...], list[int]]:
     sums: dict[tuple[str, ...], list[int]] = {}
     for entry in page:
         key = (entry.workspace_id, entry.day, entry.user_id, entry.key_id, entry.model)
-        _grow(sums, key, (1, entry.messages, *dataclasses.astuple(entry.usage)))
+        tokens = (entry.prompt_tokens, entry.completion_tokens, entry.cached_tokens, entry.reasoning_tokens)
+        _grow(sums, key, (1, entry.messages, *tokens))
     return sums
 
 
