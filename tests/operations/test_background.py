@@ -357,12 +357,15 @@ async def test_another_process_sees_follows_and_cancels(
         async with client_of(other, gateway.key) as elsewhere:
             (row,) = rows(gateway, "responses")
             path = f"/responses/{row.response_id}"
-            followed = asyncio.create_task(elsewhere.get(f"{path}?stream=true"))
             await until(elsewhere, row.response_id, "in_progress")
-            await asyncio.sleep(0.5)
-            assert (await elsewhere.post(f"{path}/cancel")).json()["status"] == "cancelled"
+            async with elsewhere.stream("GET", f"{path}?stream=true") as following:
+                chunks = following.aiter_bytes()
+                followed = await anext(chunks)
+                assert (await elsewhere.post(f"{path}/cancel")).json()["status"] == "cancelled"
+                async for chunk in chunks:
+                    followed += chunk
             await settled(gateway, 1)
-            assert events((await followed).content) == events((await first).content)
+            assert events(followed) == events((await first).content)
     assert len(fake.calls) == 1
     assert fake.calls[0].hung_up
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from writingmate.dialects import anthropic_usage, choices
+from writingmate.dialects import anthropic_usage, choices, watch
 from writingmate.dialects.watch import UNREADABLE, Watch, excerpt
 from writingmate.errors import UpstreamBroken
 from writingmate.wire import sse
@@ -74,15 +74,11 @@ class AnthropicWatch(Watch):
         return frame.startswith(_WRITTEN) or self._looked(frame)
 
     def _looked(self, frame: bytes) -> bool:
-        data = sse.data(frame).strip()
-        if not data or data == b"[DONE]":
+        event = watch.event(frame, _Event)
+        if event is None:
             return False
-        try:
-            event = msgspec.json.decode(data, type=_Event)
-        except UNREADABLE:
-            raise UpstreamBroken(f"an event is no JSON object: {excerpt(data)}") from None
         if event.type == "error" or sse.name(frame) == b"error" or bytes(event.error) != b"null":
-            raise UpstreamBroken(f"the stream carried an error: {excerpt(data)}")
+            raise UpstreamBroken(f"the stream carried an error: {excerpt(sse.data(frame))}")
         if event.type == "message_start":
             self.begun = self._noted(event.message.usage if event.message else None)
         elif event.type == "message_delta":

@@ -78,6 +78,7 @@ class Exchange:
         max_tokens: int | None = None,
         spoke: Spoke | None = None,
         dropped: tuple[str, ...] = (),
+        sent: tuple[DialectName, Document],
     ) -> None:
         self.streaming = streaming
         self.max_tokens = max_tokens
@@ -86,7 +87,7 @@ class Exchange:
         self._request = request
         self._codec = codec
         self._spoke = spoke
-        self._sent: tuple[DialectName, Document] = ("chat", request)
+        self._sent = sent
         pass_usage = isinstance(codec, PassThrough) and chat.usage_asked(request)
         self._watches = [joining.watching(codec, pass_usage=pass_usage) for _ in legs]
         self._streams = [codec.stream(leg.index, self._watches) for leg in legs] if streaming else []
@@ -143,11 +144,16 @@ class Exchange:
         asking = _Asking(dialect, request, model, streaming, stream_usage, max_tokens)
         legs, dropped = _legs(codec, spoke, quirks, asking)
         read = codec.chat if isinstance(codec, ResponsesOverChat | AnthropicOverChat) else request
-        exchange = cls(
-            read, codec, legs, streaming=streaming, max_tokens=max_tokens, spoke=spoke, dropped=dropped
+        return cls(
+            read,
+            codec,
+            legs,
+            streaming=streaming,
+            max_tokens=max_tokens,
+            spoke=spoke,
+            dropped=dropped,
+            sent=(dialect, request),
         )
-        exchange._sent = (dialect, request)
-        return exchange
 
     def reply(self, bodies: Sequence[bytes]) -> bytes:
         """The client's body from the provider's, one a leg; the very same where nothing is translated.

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from writingmate.dialects import usage
+from writingmate.dialects import usage, watch
 from writingmate.dialects.watch import UNREADABLE, Watch, excerpt
 from writingmate.errors import UpstreamBroken
 from writingmate.wire import sse
@@ -60,17 +60,13 @@ class ResponsesWatch(Watch):
         return self._looked(frame)
 
     def _looked(self, frame: bytes) -> bool:
-        data = sse.data(frame).strip()
-        if not data or data == b"[DONE]":
+        event = watch.event(frame, _Event)
+        if event is None:
             return False
-        try:
-            event = msgspec.json.decode(data, type=_Event)
-        except UNREADABLE:
-            raise UpstreamBroken(f"an event is no JSON object: {excerpt(data)}") from None
         if not event.type.startswith("response.") and (
             event.type == "error" or sse.name(frame) == b"error" or bytes(event.error) != b"null"
         ):
-            raise UpstreamBroken(f"the stream carried an error: {excerpt(data)}")
+            raise UpstreamBroken(f"the stream carried an error: {excerpt(sse.data(frame))}")
         if event.type not in _ENDS:
             return True
         response = self._reported(bytes(event.response))

@@ -7,7 +7,7 @@ frames only if somebody asks for it, or when they have grown to 64 KiB.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sized
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -15,6 +15,8 @@ from writingmate.dialects import chat, choices, inner_errors, usage
 from writingmate.errors import UpstreamBroken
 from writingmate.types import Usage
 from writingmate.wire import sse
+
+T = TypeVar("T")
 
 _FOLD = 64 * 1024
 _LONGEST_DETAIL = 300
@@ -240,6 +242,17 @@ def _usage_at_moonshot(head: _Head) -> Usage | None:
         return None
     found = _choices(head)
     return usage.normalised(found[0].get("usage")) if found else None
+
+
+def event(frame: bytes, kind: type[T]) -> T | None:
+    """What an event says; None if it says nothing, or only that it is the end. Raises UpstreamBroken."""
+    data = sse.data(frame).strip()
+    if not data or data == b"[DONE]":
+        return None
+    try:
+        return msgspec.json.decode(data, type=kind)
+    except UNREADABLE:
+        raise UpstreamBroken(f"an event is no JSON object: {excerpt(data)}") from None
 
 
 def excerpt(data: bytes) -> str:
