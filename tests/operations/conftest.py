@@ -14,6 +14,7 @@ from tests.fakes.openai_upstream import FakeOpenAI
 from tests.live import Live, check_books, serving, settings_for
 from tests.operations import pair as pairs
 from tests.operations.pair import Pair
+from tests.operations.turns import Providers, providers
 from writingmate.operations.generate import Generate
 from writingmate.settings import ProviderSection, TimeoutSection
 from writingmate.storage import tables
@@ -44,6 +45,13 @@ def gateway(fake: FakeOpenAI, tmp_path: Path) -> Iterator[Live]:
     with serving(settings) as live:
         yield live
         check_books(live)
+
+
+@pytest.fixture
+async def fakes() -> AsyncIterator[Providers]:
+    """The providers that conversations alternate between."""
+    async with providers() as running:
+        yield running
 
 
 @pytest.fixture

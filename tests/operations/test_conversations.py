@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import httpx2
@@ -22,7 +22,6 @@ from tests.operations.turns import (
     audited,
     client_of,
     heard,
-    providers,
     rows,
     say,
     text_of,
@@ -34,21 +33,9 @@ NOT_FOUND = "previous_response_not_found"
 
 
 @pytest.fixture
-async def fakes() -> AsyncIterator[Providers]:
-    async with providers() as both:
-        yield both
-
-
-@pytest.fixture
 def gateway(fakes: Providers, tmp_path: Path, database_url: str) -> Iterator[Live]:
     with audited(fakes.settings(tmp_path, database_url)) as live:
         yield live
-
-
-@pytest.fixture
-async def api(gateway: Live) -> AsyncIterator[httpx2.AsyncClient]:
-    async with client_of(gateway) as client:
-        yield client
 
 
 async def completed(api: httpx2.AsyncClient, response: Json) -> Json:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -27,7 +27,6 @@ from tests.operations.turns import (
     audited,
     client_of,
     heard,
-    providers,
     rows,
     say,
     text_of,
@@ -39,21 +38,9 @@ DAY = 86_400.0
 
 
 @pytest.fixture
-async def fakes() -> AsyncIterator[Providers]:
-    async with providers() as both:
-        yield both
-
-
-@pytest.fixture
 def gateway(fakes: Providers, tmp_path: Path, database_url: str) -> Iterator[Live]:
     with audited(fakes.settings(tmp_path, database_url)) as live:
         yield live
-
-
-@pytest.fixture
-async def api(gateway: Live) -> AsyncIterator[httpx2.AsyncClient]:
-    async with client_of(gateway) as client:
-        yield client
 
 
 def texts(item: Any) -> str:

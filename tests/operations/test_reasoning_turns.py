@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +22,6 @@ from tests.operations.turns import (
     Json,
     Providers,
     audited,
-    client_of,
-    providers,
     say,
 )
 from writingmate.dialects.responses_reasoning import ENCRYPTED, PREFIX
@@ -40,21 +38,9 @@ THINKING: Json = {"tools": TOOLS, "reasoning": {"effort": "medium"}}
 
 
 @pytest.fixture
-async def fakes() -> AsyncIterator[Providers]:
-    async with providers() as both:
-        yield both
-
-
-@pytest.fixture
 def gateway(fakes: Providers, tmp_path: Path) -> Iterator[Live]:
     with audited(fakes.settings(tmp_path)) as live:
         yield live
-
-
-@pytest.fixture
-async def api(gateway: Live) -> AsyncIterator[httpx2.AsyncClient]:
-    async with client_of(gateway) as client:
-        yield client
 
 
 def called(response: Json) -> list[Json]:

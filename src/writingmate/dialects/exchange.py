@@ -68,7 +68,7 @@ class Exchange:
     ``dropped`` are fields that were left out although they mean something (`quirks.Refused.told`).
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  # what `begin` has found out
         self,
         request: Document,
         codec: Codec,

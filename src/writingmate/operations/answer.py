@@ -8,12 +8,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from functools import partial
 
 from writingmate.dialects.exchange import Exchange, Leg
 from writingmate.errors import ApiError, UpstreamError
-from writingmate.metering import tokens
 from writingmate.metering.hold import Hold
 from writingmate.operations import counts
 from writingmate.operations.client import Client, Keeping
@@ -22,8 +20,9 @@ from writingmate.operations.failures import as_answer, forget_key
 from writingmate.operations.hedge import Opening, Race, Which
 from writingmate.operations.orders import Order
 from writingmate.operations.together import together
+from writingmate.operations.used import observe
 from writingmate.telemetry import log, metrics
-from writingmate.types import Principal, Provider, Rate, Receipt, Route, Usage
+from writingmate.types import Principal, Provider, Rate, Receipt, Route
 from writingmate.upstream.base import Call, Upstream
 
 
@@ -206,7 +205,7 @@ class Answer:
 
     async def _settle(self, last: bytes | None) -> Receipt:
         """``last`` is what the answer will end with; None if it is no answer to keep."""
-        await self._observe()
+        await observe(self._exchange, self._hold)
         kept, keep, answered = None, None, self._exchange.answered
         if self._keeping is not None and last is not None:
             kept = await self._keeping.kept(self._headers(None), last, answered)
@@ -216,33 +215,10 @@ class Answer:
         metrics.messages(self._receipt.messages)
         return self._receipt
 
-    async def _observe(self) -> None:
-        """Tell the hold what was used: the provider's word, else our own count of what we saw."""
-        usage = self._exchange.usage
-        if usage is not None:
-            self._hold.observe(usage)
-            return
-        so_far = self._exchange.usage_so_far
-        if so_far is not None:
-            self._hold.observe(so_far, estimated=True)
-            return
-        begun, answer = self._exchange.begun, self._exchange.observed_text()
-        if begun is not None:
-            # Of the prompt the provider has told; what it wrote before it broke off it has not.
-            self._hold.observe(replace(begun, completion_tokens=len(answer) // 4), estimated=True)
-            wrote = max(begun.completion_tokens, await asyncio.to_thread(tokens.count, answer))
-            self._hold.observe(replace(begun, completion_tokens=wrote), estimated=True)
-            return
-        reported, prompt, answer = self._exchange.unreported()
-        # Should the count below be cancelled, this rough one stands: four bytes a token.
-        self._hold.observe(reported + Usage(len(prompt) // 4, len(answer) // 4), estimated=True)
-        counted = await asyncio.to_thread(lambda: Usage(tokens.count(prompt), tokens.count(answer)))
-        self._hold.observe(reported + counted, estimated=True)
-
     async def account(self) -> None:
         """On the way out, whatever happened: what the provider may bill for is observed."""
         if self._receipt is None and self._owed:
-            await self._observe()
+            await observe(self._exchange, self._hold)
 
     def facts(self) -> dict[str, str | int | float | None]:
         """For the request's log line."""
